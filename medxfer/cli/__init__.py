@@ -1,0 +1,1 @@
+"""The same verbs as the app, without a browser; one file a command group."""

@@ -1,0 +1,1 @@
+"""Files to manifest, splits and decoded pictures. Knows nothing of torch."""

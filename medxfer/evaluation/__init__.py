@@ -1,0 +1,1 @@
+"""From a network to predictions, and from predictions to figures."""

@@ -1,0 +1,110 @@
+"""Predictions: a table, one row an image. Every figure of a model is a pure function of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from medxfer.errors import EvaluationError
+from medxfer.files import replacing
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_FACTS = ("image", "file", "patient", "split")
+_METADATA_KEY = b"medxfer"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of n images.
+
+    `facts` holds image, file, patient and split as text, one row an image; `truth` is (n,)
+    class indices, -1 where the truth is unknown; `logits` is (n, k), before the softmax.
+    """
+
+    classes: tuple[str, ...]
+    facts: pd.DataFrame
+    truth: Ints
+    logits: Floats
+
+    def __post_init__(self) -> None:
+        n = len(self.facts)
+        if self.truth.shape != (n,) or self.logits.shape != (n, len(self.classes)):
+            raise EvaluationError(
+                f"These predictions do not fit together: {n} images, truth {self.truth.shape}, "
+                f"logits {self.logits.shape}, {len(self.classes)} classes."
+            )
+        if not np.isfinite(self.logits).all():
+            bad = int((~np.isfinite(self.logits).all(axis=1)).sum())
+            raise EvaluationError(
+                f"The model gave no valid number for {bad} of {n} pictures.",
+                "Its weights are damaged or training diverged; lower the learning rate.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    @property
+    def probabilities(self) -> Floats:
+        """(n, k), softmax of the logits; rows sum to 1."""
+        shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    @property
+    def predicted(self) -> Ints:
+        """(n,) index of the most probable class; the first of equals."""
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
+
+    def table(self) -> pd.DataFrame:
+        """Facts, truth and prediction by name, then one probability column a class."""
+        names = np.asarray([*self.classes, ""], dtype=object)
+        table = self.facts[list(_FACTS)].reset_index(drop=True)
+        table["truth"] = names[self.truth]
+        table["prediction"] = names[self.predicted]
+        for index, name in enumerate(self.classes):
+            table[f"p({name})"] = self.probabilities[:, index]
+        return table
+
+    def save(self, path: Path) -> None:
+        """Write as Parquet beside `path` and rename; class names travel in the file."""
+        columns = {name: pa.array(self.facts[name].astype(str), pa.string()) for name in _FACTS}
+        columns["truth"] = pa.array(self.truth)
+        for index in range(len(self.classes)):
+            columns[f"logit_{index}"] = pa.array(self.logits[:, index])
+            columns[f"probability_{index}"] = pa.array(self.probabilities[:, index])
+        metadata = {_METADATA_KEY: json.dumps({"schema": 1, "classes": self.classes})}
+        with replacing(path) as temporary:
+            pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
+
+    @classmethod
+    def load(cls, path: Path) -> Predictions:
+        """Read what `save` wrote.
+
+        Raises:
+            EvaluationError: the file is missing or is not a predictions file.
+        """
+        try:
+            stored = pq.read_table(path)
+            classes = tuple(json.loads(stored.schema.metadata[_METADATA_KEY])["classes"])
+            table = stored.to_pandas()
+            logits = table[[f"logit_{index}" for index in range(len(classes))]]
+            facts = table[list(_FACTS)]
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise EvaluationError(
+                f"The predictions in {path.name} cannot be read.",
+                "Evaluate the run again to make them anew.",
+            ) from error
+        return cls(
+            classes,
+            facts,
+            table["truth"].to_numpy(dtype=np.int64),
+            logits.to_numpy(dtype=np.float64),
+        )

@@ -1,0 +1,166 @@
+"""Events: one thing that happened in a run, one JSON line, appended.
+
+`fit` yields them, a run appends them to its file, the command line prints them, and a screen
+draws their sum. Nobody parses a log. A metric that is not defined is `None`, never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Metrics = dict[str, float | None]
+"""Figures by name: loss, accuracy, balanced_accuracy, auroc, f1."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    """UTC, for display; order is the order in the file."""
+
+
+class PhasePlan(BaseModel):
+    """One phase as planned: which stages learn, how many parameters that is, for how long."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    stages: tuple[str, ...]
+    learning_rate: float
+    epochs: int
+    learning_parameters: int
+
+
+class Started(_Event):
+    """The run has its data, weights and device, and begins."""
+
+    kind: Literal["started"] = "started"
+    pid: int
+    device: str
+    precision: str
+    threads: int
+    versions: dict[str, str]
+    manifest_hash: str
+    split_hash: str
+    classes: tuple[str, ...]
+    images: dict[str, int]
+    """Images by split."""
+    parameters: int
+    phases: tuple[PhasePlan, ...]
+    weights: str
+    """What the weights were, in words, with their hash."""
+
+
+class PhaseStarted(_Event):
+    kind: Literal["phase_started"] = "phase_started"
+    phase: int
+    """Index into the plan, from 0."""
+    epoch: int
+    """The first epoch of the phase, from 1."""
+
+
+class Progress(_Event):
+    """Within an epoch; at most about two a second."""
+
+    kind: Literal["progress"] = "progress"
+    epoch: int
+    step: Literal["train", "val"] = "train"
+    batch: int
+    batches: int
+    loss: float
+    images_per_second: float
+    memory: int
+    """Bytes: of the device on a GPU, else resident in the process."""
+    seconds_left: float | None
+    """Until the last planned epoch ends, as far as the epochs so far tell."""
+
+
+class EpochFinished(_Event):
+    kind: Literal["epoch_finished"] = "epoch_finished"
+    epoch: int
+    """From 1, counted over all phases."""
+    phase: int
+    learning_rate: float
+    """The rate used in this epoch (at its last step)."""
+    train: Metrics
+    """Measured while learning, on augmented pictures, dropout on."""
+    validation: Metrics
+    seconds: float
+    best: bool
+    """Whether this is the best epoch so far, by the monitored figure."""
+
+
+class Note(_Event):
+    """Something the person should know; `level` is info or warning."""
+
+    kind: Literal["note"] = "note"
+    level: Literal["info", "warning"] = "info"
+    text: str
+
+
+class Fitted(_Event):
+    """Learning is over; the network holds the weights of the best epoch.
+
+    `reason`: all planned epochs done, no better figure for long enough, or the person said stop.
+    """
+
+    kind: Literal["fitted"] = "fitted"
+    reason: Literal["completed", "early_stopping", "stop_requested"]
+    best_epoch: int | None
+    validation: Metrics
+    """Of the best epoch."""
+
+
+class PredictionsSaved(_Event):
+    kind: Literal["predictions_saved"] = "predictions_saved"
+    split: str
+    images: int
+
+
+class Finished(_Event):
+    """The run ended as planned, or early because it stopped improving."""
+
+    kind: Literal["finished"] = "finished"
+    seconds: float
+
+
+class Stopped(_Event):
+    """The person stopped the run; what it had learned is kept."""
+
+    kind: Literal["stopped"] = "stopped"
+    seconds: float
+
+
+class Failed(_Event):
+    """The run could not go on."""
+
+    kind: Literal["failed"] = "failed"
+    problem: str
+    remedy: str = ""
+    error_id: str = ""
+    """Set for a bug: finds the traceback in the run's log."""
+
+
+Event = Annotated[
+    Started
+    | PhaseStarted
+    | Progress
+    | EpochFinished
+    | Note
+    | Fitted
+    | PredictionsSaved
+    | Finished
+    | Stopped
+    | Failed,
+    Field(discriminator="kind"),
+]
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse(line: str | bytes) -> Event:
+    """The event of one JSON line; pydantic.ValidationError if it is none."""
+    return _EVENT.validate_json(line)

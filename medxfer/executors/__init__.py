@@ -1,0 +1,1 @@
+"""Where a run executes. `local`: a process of its own on this machine."""

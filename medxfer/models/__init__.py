@@ -1,0 +1,1 @@
+"""ResNets by depth: their stages, heads, cost, weight sources and freezing."""

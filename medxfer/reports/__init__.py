@@ -1,0 +1,1 @@
+"""What leaves the workspace: tables and figures, each with the research-use line."""

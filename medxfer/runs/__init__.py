@@ -1,0 +1,1 @@
+"""Runs as folders: settings, events, checkpoints, predictions; and an index of them."""

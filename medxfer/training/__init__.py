@@ -1,0 +1,1 @@
+"""From settings to a plan of phases, and from a plan to a fitted network, as events."""
