@@ -1,0 +1,153 @@
+"""The data sets of a workspace."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from difflib import get_close_matches
+
+import pandas as pd
+
+from medxfer.data.arrangement import arrange
+from medxfer.data.building import GIVEN, build, split_counts, split_warnings, write_splits
+from medxfer.data.decoding import Progress
+from medxfer.data.info import DatasetInfo, read_info, write_info
+from medxfer.data.listing import Listing
+from medxfer.data.manifest import Manifest, load
+from medxfer.data.options import ImportOptions
+from medxfer.data.staging import clear_abandoned, discard, staged
+from medxfer.errors import DataError
+from medxfer.paths import DatasetPaths, Workspace
+
+__all__ = [
+    "DEMO",
+    "DatasetInfo",
+    "clear_abandoned",
+    "dataset_info",
+    "delete_dataset",
+    "ensure_demo",
+    "list_datasets",
+    "load_manifest",
+    "load_skipped",
+    "resplit",
+]
+
+DEMO = "chest-phantoms"
+DEMO_PATIENTS = 240
+_DEMO_SEED = 0
+
+
+def list_datasets(workspace: Workspace) -> list[DatasetInfo]:
+    """All data sets, newest first; damaged ones are left out. Opens no manifest."""
+    found = []
+    for folder in workspace.datasets.iterdir():
+        try:
+            found.append(read_info(DatasetPaths(folder)))
+        except DataError:
+            continue
+    return sorted(found, key=lambda info: info.created, reverse=True)
+
+
+def dataset_info(workspace: Workspace, name: str) -> DatasetInfo:
+    """What is known of one data set.
+
+    Raises:
+        DataError: there is none of this name (the nearest is suggested), or it is damaged.
+    """
+    return read_info(_paths(workspace, name))
+
+
+def load_manifest(workspace: Workspace, name: str) -> Manifest:
+    """The manifest of a data set; DataError as `dataset_info`, or if it is damaged."""
+    paths = _paths(workspace, name)
+    info = read_info(paths)
+    try:
+        return load(paths.manifest, info.classes, info.folder(paths))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The data set '{name}' is damaged: its manifest cannot be read.",
+            "Delete it and import it again.",
+        ) from error
+
+
+def load_skipped(workspace: Workspace, name: str) -> pd.DataFrame:
+    """Files the import left out: columns file and reason."""
+    return pd.read_csv(_paths(workspace, name).skipped, dtype=str, keep_default_na=False)
+
+
+def delete_dataset(workspace: Workspace, name: str) -> None:
+    """Remove a data set; images that lie outside the workspace stay.
+
+    It vanishes at once and is then cleared away. Whether a run uses it is the caller's question.
+    """
+    paths = _paths(workspace, name)
+    doomed = workspace.staging / f"dataset-deleted-{uuid.uuid4().hex[:8]}"
+    paths.root.rename(doomed)
+    discard(doomed)
+
+
+def resplit(
+    workspace: Workspace, name: str, *, keep_given: bool = True, **choices: object
+) -> DatasetInfo:
+    """Arrange the splits anew, with some of the options of the import changed.
+
+    `choices` are `seed`, `validation_fraction`, `test_fraction` or `set_aside_overlap`. With
+    `keep_given` the source's own splits are the start again, and its test part stays as it is;
+    without, everything is drawn.
+
+    Raises:
+        ConfigError: a choice is out of its range.
+        DataError: as `load_manifest`.
+    """
+    paths = _paths(workspace, name)
+    info = read_info(paths)
+    manifest = load_manifest(workspace, name)
+    options = ImportOptions.parse({**info.options.model_dump(), **choices})
+    table = manifest.table
+    given = table[GIVEN] if keep_given else pd.Series("", index=table.index, dtype="str")
+    new = arrange(table["label"], table["patient"], given, options, table["sha256"])
+    changed = manifest.with_splits(new.splits)
+    write_splits(paths, changed)
+    info = replace(
+        info,
+        splits=split_counts(changed),
+        split_notes=new.notes,
+        split_warnings=split_warnings(changed, new),
+        patients_across_splits=new.across,
+        split_hash=changed.split_hash,
+        options=options,
+    )
+    write_info(paths, info)
+    return info
+
+
+def ensure_demo(workspace: Workspace, progress: Progress | None = None) -> DatasetInfo:
+    """The synthetic chest phantoms, made on first use (the same ones every time)."""
+    if workspace.dataset(DEMO).info.exists():
+        return dataset_info(workspace, DEMO)
+    from medxfer.data.phantom.generator import generate
+
+    with staged(workspace, DEMO) as paths:
+        paths.files.mkdir()
+        table = generate(paths.files, patients=DEMO_PATIENTS, seed=_DEMO_SEED, progress=progress)
+        listing = Listing(
+            "phantom",
+            "synthetic chest phantoms: computed pictures, no real patients",
+            table.astype("str").assign(split=""),
+            columns=tuple(table.columns),
+            patient_column="patient",
+        )
+        info, _ = build(paths, listing, ImportOptions(name=DEMO), source="generated")
+    return info
+
+
+def _paths(workspace: Workspace, name: str) -> DatasetPaths:
+    paths = workspace.dataset(name)
+    if not paths.root.is_dir():
+        names = [folder.name for folder in workspace.datasets.iterdir()]
+        near = get_close_matches(name, names, n=1)
+        raise DataError(
+            f"There is no data set called '{name}'.",
+            f"Did you mean '{near[0]}'?" if near else "Import it first.",
+        )
+    return paths

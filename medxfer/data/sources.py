@@ -1,0 +1,136 @@
+"""Where images come from: a folder, a table, a MedMNIST file, or a ZIP of any of them."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medxfer.data import archive, medmnist
+from medxfer.data.csv_table import read_table
+from medxfer.data.folder import read_folder, unwrap, visible
+from medxfer.data.listing import Listing, Tree, looks_like_picture, scan
+from medxfer.data.options import ImportOptions
+from medxfer.errors import DataError, TableError
+
+_TABLES = ("manifest.csv", "labels.csv", "metadata.csv")
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_PRESENT = 0.9
+"""A table of another name is believed if at least this share of its files is there."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An understood source.
+
+    `root` is the folder of the images as they lie; `arrays` is set instead for a MedMNIST file,
+    whose images have yet to be written.
+    """
+
+    listing: Listing
+    root: Path
+    arrays: Path | None = None
+
+
+def list_source(path: Path, options: ImportOptions) -> Listing:
+    """The listing of any source, without unpacking or decoding.
+
+    Raises:
+        DataError: as `understand_source`; ArchiveError for an unsafe or damaged ZIP.
+    """
+    if not is_archive(path):
+        return understand_source(path, options).listing
+    with archive.opened(path) as opened:
+        tree = archive.tree(opened, path.name)
+        arrays = _only_arrays(tree)
+        if arrays:
+            return medmnist.list_arrays(tree.read(arrays), posixpath.basename(arrays))
+        return read_tree(tree, options)
+
+
+def understand_source(path: Path, options: ImportOptions) -> Source:
+    """A folder, a table or a MedMNIST file on disk.
+
+    Raises:
+        DataError: it is not there, or nothing medxfer can import.
+    """
+    if path.is_dir():
+        tree = scan(path)
+        arrays = _only_arrays(tree)
+        if arrays:
+            return Source(
+                medmnist.list_arrays(path / arrays, Path(arrays).name), path, path / arrays
+            )
+        return Source(read_tree(tree, options, str(path.resolve())), path)
+    if not path.is_file():
+        raise DataError(f"There is no file or folder {path}.", "Check the path.")
+    suffix = path.suffix.casefold()
+    if suffix == ".npz":
+        return Source(medmnist.list_arrays(path, path.name), path.parent, path)
+    if suffix in _TABLE_SUFFIXES:
+        folder = path.parent
+        return Source(read_table(scan(folder), path.name, options, str(folder.resolve())), folder)
+    raise DataError(
+        f"{path.name} is nothing medxfer can import.",
+        "Give a folder, a CSV table, a ZIP file or a MedMNIST .npz file.",
+    )
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the path is a file to be treated as a ZIP, by its name."""
+    return path.suffix.casefold() == ".zip" and not path.is_dir()
+
+
+def read_tree(tree: Tree, options: ImportOptions, absolute: str = "") -> Listing:
+    """A tree with a table at its top by that table, any other by its folders."""
+    files, _ = visible(tree)
+    pictures = tuple(filter(looks_like_picture, files))
+    prefix = unwrap(pictures or files)
+    tops = list(dict.fromkeys(("", prefix)))
+    named = [top + name for top in tops for name in _TABLES if top + name in files]
+    others = [
+        file
+        for file in files
+        if posixpath.dirname(file) in {top.rstrip("/") for top in tops}
+        and file.casefold().endswith(".csv")
+        and file not in named
+    ]
+    for table in [*named, *(others if len(others) == 1 else [])]:
+        listing = _try_table(tree, table, options, absolute, sure=table in named)
+        if listing is not None:
+            return listing
+    if options.file_column or options.label_column:
+        raise TableError(
+            f"{tree.name} has no table with the columns named.",
+            "Give the path of the CSV file itself, or leave the columns empty.",
+        )
+    return read_folder(tree)
+
+
+def _try_table(
+    tree: Tree, table: str, options: ImportOptions, absolute: str, *, sure: bool
+) -> Listing | None:
+    """The listing by this table; None if it is no table of these images.
+
+    A damaged table is reported only under a name that promises labels; a column that is missing
+    means the folders decide, unless the person named columns.
+    """
+    asked = bool(options.file_column or options.label_column)
+    try:
+        listing = read_table(tree, table, options, absolute)
+    except TableError as error:
+        if asked or (sure and " column that could be recognised" not in error.problem):
+            raise
+        return None
+    present = len(listing.table) / max(1, len(listing.table) + len(listing.skipped))
+    if not (sure or asked) and present < _PRESENT:
+        return None
+    note = f"Labels were taken from {table}, not from the names of the folders."
+    return replace(listing, warnings=(note, *listing.warnings))
+
+
+def _only_arrays(tree: Tree) -> str | None:
+    """The one `.npz` file of a tree that has no pictures."""
+    files, _ = visible(tree)
+    arrays = [file for file in files if file.casefold().endswith(".npz")]
+    return arrays[0] if len(arrays) == 1 and not any(map(looks_like_picture, files)) else None

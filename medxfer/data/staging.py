@@ -1,0 +1,81 @@
+"""Half-made data sets: each is built aside and renamed into place once, whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from medxfer.data.locks import holding, is_held
+from medxfer.errors import DataError
+from medxfer.paths import DatasetPaths, Workspace
+
+_PREFIX = "dataset-"
+JOB_PREFIX = "import-"
+_KEPT_SECONDS = 24 * 3600
+"""How long a finished or lost import job can still be looked at."""
+
+
+@contextmanager
+def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
+    """A folder to build the data set `name` in; it takes its place when the block ends well.
+
+    Raises:
+        DataError: the name is taken, now or by the time the block ends.
+    """
+    target = workspace.dataset(name).root
+    if target.exists():
+        raise _taken(name)
+    # The process id keeps `clear_abandoned` from touching a lock of its own process.
+    folder = workspace.staging / f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    lock = folder.with_suffix(".lock")
+    with holding(lock):
+        try:
+            folder.mkdir()
+            yield DatasetPaths(folder)
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if target.exists():
+                    raise _taken(name) from error
+                raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def clear_abandoned(workspace: Workspace) -> int:
+    """Remove what imports that died left in staging, and old import jobs; say how many."""
+    removed = 0
+    own = f"{_PREFIX}{os.getpid()}-"
+    for entry in sorted(workspace.staging.glob(f"{_PREFIX}*")):
+        if entry.name.startswith(own) or is_held(entry.with_suffix(".lock")):
+            continue
+        removed += entry.is_dir()
+        discard(entry)
+    for job in workspace.staging.glob(f"{JOB_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            old = time.time() - job.stat().st_mtime > _KEPT_SECONDS
+            if old and not is_held(job / "lock"):
+                removed += 1
+                discard(job)
+    return removed
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _taken(name: str) -> DataError:
+    return DataError(
+        f"There is already a data set called '{name}'. Nothing was changed.",
+        "Choose another name, or delete the old one first.",
+    )
