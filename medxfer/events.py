@@ -70,7 +70,8 @@ class Progress(_Event):
     step: Literal["train", "val"] = "train"
     batch: int
     batches: int
-    loss: float
+    loss: float | None
+    """Of the latest training batch; None while validating."""
     images_per_second: float
     memory: int
     """Bytes: of the device on a GPU, else resident in the process."""

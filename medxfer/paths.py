@@ -88,12 +88,8 @@ class RunPaths:
 
     @property
     def checkpoints(self) -> Path:
+        """Weights of the best epoch, and the record that names them."""
         return self.root / "checkpoints"
-
-    @property
-    def best(self) -> Path:
-        """Weights of the best epoch."""
-        return self.checkpoints / "best.safetensors"
 
     def predictions(self, split: str) -> Path:
         return self.root / "predictions" / f"{split}.parquet"

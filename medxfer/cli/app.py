@@ -1,0 +1,37 @@
+"""`medxfer app`: the browser app, on this computer only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+import medxfer
+from medxfer.cli.output import Counter, Session, command, say
+from medxfer.data.library import ensure_demo
+from medxfer.errors import WorkspaceError
+from medxfer.paths import HOME_VARIABLE
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@command
+def app(session: Session, port: int) -> int:
+    """Serve the app on 127.0.0.1 and prepare the demo data set on first use."""
+    home = Path(medxfer.__file__).resolve().parents[1]
+    if not (home / "app.py").is_file():
+        raise WorkspaceError(
+            "The app's pages are not beside the installed package.",
+            "Run it from a clone of the repository: make app",
+        )
+    ensure_demo(session.workspace, Counter("Drawing the demo data set"))
+    say(f"medxfer: http://127.0.0.1:{port}  (Ctrl-C ends it; runs go on)")
+    arguments = [
+        sys.executable, "-m", "streamlit", "run", "app.py",
+        "--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true",
+    ]  # fmt: skip
+    environment = os.environ | {HOME_VARIABLE: str(session.workspace.root)}
+    return subprocess.run(arguments, cwd=home, env=environment, check=False).returncode  # noqa: S603

@@ -1,0 +1,150 @@
+"""`medxfer train`: one run in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from medxfer.cli.output import Counter, Session, command, figures, say
+from medxfer.config import (
+    Device,
+    Imbalance,
+    Monitor,
+    Precision,
+    Preset,
+    Schedule,
+    Stage,
+    TrainConfig,
+)
+from medxfer.errors import MedxferError
+from medxfer.events import EpochFinished, Event, Failed, Note, PhaseStarted, Progress, Started
+from medxfer.runs.store import create_run, load_run
+
+
+def _names(kind: type) -> click.Choice[str]:
+    return click.Choice([str(member.value) for member in kind])  # type: ignore[attr-defined]
+
+
+@click.command()
+@click.option("--data", required=True, help="Name of a data set, or a path to import first.")
+@click.option("--depth", type=int, default=18, show_default=True, help="18, 34, 50, 101 or 152.")
+@click.option("--strategy", default="partial", show_default=True,
+              help="What is frozen: all, partial, none or progressive.")  # fmt: skip
+@click.option("--from-stage", type=_names(Stage), default="layer4", show_default=True,
+              help="For partial: the first stage that learns.")  # fmt: skip
+@click.option("--weights", default="imagenet", show_default=True,
+              help="imagenet, none, run:ID, or a .safetensors or .pth file.")  # fmt: skip
+@click.option("--head", type=click.Choice(["mlp", "linear"]), default="mlp", show_default=True)
+@click.option("--epochs", type=int, default=15, show_default=True)
+@click.option("--batch-size", type=int, default=32, show_default=True)
+@click.option("--learning-rate", type=float, default=1e-4, show_default=True)
+@click.option("--weight-decay", type=float, default=1e-4, show_default=True)
+@click.option("--schedule", type=_names(Schedule), default="plateau", show_default=True)
+@click.option("--early-stopping", type=int, default=7, show_default=True,
+              help="Epochs without a better figure before a phase ends; 0: never.")  # fmt: skip
+@click.option("--monitor", type=_names(Monitor), default="auroc", show_default=True)
+@click.option("--label-smoothing", type=float, default=0.0, show_default=True)
+@click.option("--imbalance", type=_names(Imbalance), default="class_weights", show_default=True)
+@click.option("--preset", type=_names(Preset), default="radiograph", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", type=_names(Device), default="auto", show_default=True)
+@click.option("--precision", type=_names(Precision), default="auto", show_default=True)
+@click.option("--note", default="", help="Your own words about the run.")
+@command
+def train(session: Session, data: str, **options: Any) -> None:
+    """Train a network and keep its best epoch. Ctrl-C stops it and keeps what it learned."""
+    # importing torch takes seconds, which `--help` and the other commands need not spend
+    from medxfer.runs.execute import execute
+    from medxfer.runs.worker import stop_on_signal
+    from medxfer.training.preflight import check
+
+    config = _config(_data_set(session, data), options)
+    check(session.workspace, config, Counter("Fetching weights (bytes)"))
+    run, _ = create_run(session.workspace, config)
+    say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
+    for event in execute(session.workspace, run, stop_on_signal().is_set):
+        _tell(event, config)
+        if isinstance(event, Failed):
+            if event.error_id:
+                raise RuntimeError(event.problem)
+            raise MedxferError(f"Run {run}: {event.problem}", event.remedy)
+    summary = load_run(session.workspace, run).summary
+    values = {
+        "run": run,
+        "state": str(summary.state),
+        "best_epoch": summary.best_epoch,
+        "seconds": summary.seconds,
+        "validation": summary.validation,
+    }
+    session.answer(
+        values,
+        f"{summary.state.capitalize()}. Best epoch {summary.best_epoch} of {summary.epochs}, "
+        f"on validation:\n{figures(summary.validation)}\nNext: medxfer evaluate {run}",
+    )
+
+
+def _data_set(session: Session, data: str) -> str:
+    """The name of the data set; a path is imported under the name of its folder or file."""
+    from medxfer.data.importing import ImportOptions, import_source
+    from medxfer.data.library import list_datasets
+
+    sources = {info.name: info.source for info in list_datasets(session.workspace)}
+    path = Path(data)
+    if data in sources or not path.exists():
+        return data
+    name, source = path.resolve().stem, str(path.resolve())
+    if sources.get(name) == source:
+        return name
+    if name in sources:
+        raise MedxferError(
+            f"A data set called '{name}' exists, from another source.",
+            f"Import this one first: medxfer data import '{data}' --name OTHER",
+        )
+    report = import_source(
+        session.workspace, path, ImportOptions(name=name), Counter("Reading images")
+    )
+    for warning in report.warnings:
+        say(f"Warning: {warning}")
+    return name
+
+
+def _config(data: str, options: dict[str, Any]) -> TrainConfig:
+    optimiser = ("learning_rate", "weight_decay", "schedule")
+    nested = {
+        "strategy": {"name": options.pop("strategy"), "from_stage": options.pop("from_stage")},
+        "head": {"kind": options.pop("head")},
+        "optimiser": {name: options.pop(name) for name in optimiser},
+        "early_stopping": options.pop("early_stopping") or None,
+    }
+    return TrainConfig.parse({"data": data} | options | nested)
+
+
+def _tell(event: Event, config: TrainConfig) -> None:
+    """What happened, on standard error."""
+    match event:
+        case Started():
+            say(f"On {event.device} ({event.precision}), weights: {event.weights}")
+        case PhaseStarted():
+            say(f"Phase {event.phase + 1}, from epoch {event.epoch}")
+        case Progress() if sys.stderr.isatty():
+            left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
+            click.echo(
+                f"\r  epoch {event.epoch}/{config.epochs} {event.step} {event.batch}/"
+                f"{event.batches}, {event.images_per_second:.0f} images/s{left}    ",
+                err=True, nl=False,
+            )  # fmt: skip
+        case EpochFinished():
+            start = "\r" if sys.stderr.isatty() else ""
+            shown = ", ".join(
+                f"{name} {value:.3f}" for name, value in event.validation.items()
+                if value is not None
+            )  # fmt: skip
+            best = "  (best so far)" if event.best else ""
+            say(f"{start}Epoch {event.epoch}/{config.epochs}, {event.seconds:.1f} s: {shown}{best}")
+        case Note():
+            say(f"{event.level.capitalize()}: {event.text}")
+        case _:
+            pass

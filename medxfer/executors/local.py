@@ -1,0 +1,43 @@
+"""Execution on this machine: one detached process a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from medxfer.config import TrainConfig
+from medxfer.paths import Workspace
+from medxfer.runs.store import create_run
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Kept so that those that ended are reaped when the next one starts."""
+
+
+def start(workspace: Workspace, config: TrainConfig, request_id: str | None = None) -> str:
+    """Begin a run and return its id at once; the same request again returns the same run."""
+    run, is_new = create_run(workspace, config, request_id)
+    if is_new:
+        arguments = ["-m", "medxfer.runs.worker", str(workspace.root), run]
+        spawn(arguments, workspace.run(run).log)
+    return run
+
+
+def spawn(arguments: Sequence[str], log: Path) -> int:
+    """Start Python with these arguments in a session of its own; its process id.
+
+    It outlives this process and its terminal; what it prints goes to `log`.
+    """
+    _children[:] = [child for child in _children if child.poll() is None]
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603  (our own interpreter, no shell)
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+        )
+    _children.append(process)
+    return process.pid

@@ -1,0 +1,69 @@
+"""Whether the process that executes a run is alive: a lock the kernel frees when it dies.
+
+POSIX record locks (`lockf`) are not inherited by forked children, so a surviving loader process
+does not keep a dead run alive; and they do not depend on process ids, which are used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medxfer.errors import RunError
+
+_held: set[Path] = set()
+"""Locks of this very process. Closing any descriptor of a locked file frees a record lock, so a
+process must not open its own lock to look at it."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock for as long as the block runs.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    path = path.resolve()
+    if path in _held:
+        raise _busy(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise _busy(path) from None
+    _held.add(path)
+    try:
+        yield
+    finally:
+        _held.discard(path)
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether some living process holds the lock."""
+    path = path.resolve()
+    if path in _held:
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _busy(path: Path) -> RunError:
+    return RunError(
+        f"The run {path.parent.name} is being executed by another process.",
+        "Wait until it ends, or stop it.",
+    )

@@ -1,0 +1,152 @@
+"""Runs as folders of the workspace: made, listed, read, stopped, deleted. Needs no torch."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from medxfer.config import Settings, TrainConfig
+from medxfer.errors import MedxferError, RunError
+from medxfer.events import Event
+from medxfer.files import write_text
+from medxfer.paths import RunPaths, Workspace
+from medxfer.runs import index, journal, lock
+from medxfer.runs.summary import RunState, RunSummary, summarise
+
+SCHEMA = 1
+"""Of the run folder: config.json, events.jsonl, checkpoints/, predictions/."""
+
+
+class _Spec(Settings):
+    """What config.json holds."""
+
+    schema_version: int = Field(default=SCHEMA, le=SCHEMA)
+    created: datetime
+    settings: TrainConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder tells it."""
+
+    summary: RunSummary
+    config: TrainConfig
+    events: list[Event]
+    paths: RunPaths
+
+
+def create_run(
+    workspace: Workspace, config: TrainConfig, request: str | None = None
+) -> tuple[str, bool]:
+    """Make the folder of a new run; its id, and whether it is new. Nothing is started.
+
+    A `request` names the person's act (one press of a button): asked twice, it makes one run.
+    Ids sort by time of creation.
+    """
+    created = datetime.now(UTC)
+    run = f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    if request is not None:
+        with index.opened(workspace.index) as connection:
+            claimed = index.claim_request(connection, request, run)
+        if claimed != run:
+            return claimed, False
+    paths = workspace.run(run)
+    paths.checkpoints.mkdir(parents=True)
+    spec = _Spec(created=created, settings=config)
+    write_text(paths.config, spec.model_dump_json(indent=2) + "\n")
+    return run, True
+
+
+def list_runs(workspace: Workspace) -> list[RunSummary]:
+    """All runs, newest first. A folder that cannot be read is left out."""
+    found = {path.parent.name for path in workspace.runs.glob("*/config.json")}
+    with index.opened(workspace.index) as connection:
+        known = index.remembered(connection)
+    fresh = {run: _summary(workspace, run) for run in found - known.keys()}
+    ended = [line for line in fresh.values() if line is not None and _is_over(line.state)]
+    gone = known.keys() - found
+    if ended or gone:
+        with index.opened(workspace.index) as connection:
+            index.remember(connection, ended)
+            index.forget(connection, gone)
+    lines = [known.get(run) or fresh[run] for run in sorted(found, reverse=True)]
+    return [line for line in lines if line is not None]
+
+
+def load_run(workspace: Workspace, run: str) -> Run:
+    """Everything the folder of a run tells.
+
+    Raises:
+        RunError: there is no such run, or its folder is damaged or of a newer version.
+    """
+    paths, spec = run_folder(workspace, run), _spec(workspace, run)
+    events, _ = journal.read(paths.events)
+    alive = lock.is_held(paths.lock)
+    summary = summarise(run, spec.settings, spec.created, events, alive=alive)
+    return Run(summary, spec.settings, events, paths)
+
+
+def run_folder(workspace: Workspace, run: str) -> RunPaths:
+    """The files of a run that exists; RunError, with the nearest id, if it does not."""
+    try:
+        paths = workspace.run(run)
+    except MedxferError:
+        paths = None
+    if paths is not None and paths.config.is_file():
+        return paths
+    names = [path.name for path in workspace.runs.iterdir()]
+    nearest = get_close_matches(run, names, n=1)
+    remedy = f"Did you mean '{nearest[0]}'?" if nearest else "The list of runs shows what there is."
+    raise RunError(f"There is no run '{run}' in this workspace.", remedy)
+
+
+def request_stop(workspace: Workspace, run: str) -> RunState:
+    """Ask a run to stop at its next batch and keep what it learned; returns its state now."""
+    state = load_run(workspace, run).summary.state
+    if not state.ended:
+        workspace.run(run).stop_request.touch()
+    return state
+
+
+def delete_run(workspace: Workspace, run: str) -> None:
+    """Remove a run and all it holds.
+
+    Raises:
+        RunError: it is unknown, or still running.
+    """
+    loaded = load_run(workspace, run)
+    if not loaded.summary.state.ended:
+        raise RunError(f"The run {run} is still running and was not deleted.", "Stop it first.")
+    doomed = workspace.staging / f"deleted-{run}"
+    loaded.paths.root.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _is_over(state: RunState) -> bool:
+    """Whether the line will not change; a lost run may be taken up again."""
+    return state.ended and state is not RunState.LOST
+
+
+def _summary(workspace: Workspace, run: str) -> RunSummary | None:
+    try:
+        return load_run(workspace, run).summary
+    except RunError:
+        return None
+
+
+def _spec(workspace: Workspace, run: str) -> _Spec:
+    path: Path = workspace.run(run).config
+    try:
+        return _Spec.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise RunError(
+            f"The settings of run {run} cannot be read: {path.name} is damaged, or was written "
+            "by another version of medxfer.",
+            "Train again, or open it with the version that made it.",
+        ) from error

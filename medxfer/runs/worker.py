@@ -1,0 +1,44 @@
+"""The process that executes one run: `python -m medxfer.runs.worker WORKSPACE RUN`.
+
+It lives in a session of its own, so that closing the browser, the app or the terminal leaves it
+alone. SIGTERM and SIGINT stop it as the Stop button does: at the next batch, keeping what was
+learned.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event as Flag
+
+from medxfer.paths import Workspace
+
+_NICENESS = 10
+"""So that a run on the CPU gives way to the app that watches it."""
+
+
+def stop_on_signal() -> Flag:
+    """A flag that SIGTERM and SIGINT set."""
+    stop = Flag()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def main(arguments: list[str]) -> int:
+    root, run = arguments
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.nice(_NICENESS)
+    stop = stop_on_signal()
+    # torch takes seconds to import; by then the signals are already heeded
+    from medxfer.runs.execute import execute
+
+    kinds = [event.kind for event in execute(Workspace(Path(root)), run, stop.is_set)]
+    return 1 if kinds[-1] == "failed" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

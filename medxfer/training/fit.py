@@ -1,0 +1,174 @@
+"""The training loop. It yields events; whoever runs it decides what becomes of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from medxfer.config import TrainConfig
+from medxfer.data.manifest import Manifest, Split
+from medxfer.errors import TrainingError
+from medxfer.evaluation.metrics import epoch_metrics, positive_class
+from medxfer.evaluation.pictures import Batch
+from medxfer.evaluation.predict import predicting
+from medxfer.events import EpochFinished, Event, Fitted, Metrics, Note, PhaseStarted, Progress
+from medxfer.machine import Machine
+from medxfer.models.freezing import let_learn
+from medxfer.training.best import Best
+from medxfer.training.lessons import Lessons
+from medxfer.training.loss import build_loss
+from medxfer.training.optimiser import Course, build_optimiser
+from medxfer.training.plan import plan
+from medxfer.training.watch import StopRequestedError, Watch
+
+Answers = tuple[Tensor, Tensor]
+"""Logits (n, k) and class indices (n,) of a pass over n pictures."""
+
+TWO_CLASSES = 2
+
+
+def fit(
+    model: nn.Module,
+    manifest: Manifest,
+    config: TrainConfig,
+    machine: Machine,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Teach the network on the train part; keep the epoch that is best on the validation part.
+
+    The network, already on the machine's device, is changed in place: while the caller holds an
+    `EpochFinished` it has the weights of that epoch, after `Fitted` those of the best one (the
+    latest, if no epoch was best). The test part is not looked at. `should_stop` is asked after
+    every batch.
+
+    Raises:
+        TrainingError: the loss is no longer a finite number.
+        DataError, ImageError: a file changed or can no longer be read.
+    """
+    torch.manual_seed(config.seed)
+    train, held_out = manifest.part(Split.TRAIN), manifest.part(Split.VALIDATION)
+    lessons = Lessons(train, held_out, config, machine)
+    loss = build_loss(config, train.targets(), len(manifest.classes)).to(machine.device)
+    figures = partial(_figures, loss, manifest.classes)
+    watch = Watch(machine, config.epochs * lessons.batches_an_epoch, should_stop)
+    best = Best(config.monitor)
+    reason: Literal["completed", "early_stopping", "stop_requested"] = "completed"
+    epoch = 0
+    try:
+        for number, phase in enumerate(plan(config)):
+            yield PhaseStarted(phase=number, epoch=epoch + 1)
+            let_learn(model, phase.stages)
+            optimiser = build_optimiser(model, phase, config.optimiser)
+            course = Course(optimiser, config.optimiser, lessons.train_batches, phase.epochs)
+            since_better, reason = 0, "completed"
+            for epochs_left in reversed(range(phase.epochs)):
+                epoch += 1
+                begin = time.monotonic()
+                rate = course.learning_rate
+                watch.start(epoch, "train", lessons.train_batches)
+                answers = yield from _learn(
+                    model, lessons.train(epoch), loss, optimiser, course, machine, watch
+                )
+                learned = figures(*answers)
+                _require_finite(learned["loss"], rate)
+                watch.start(epoch, "val", len(lessons.validation))
+                answers = yield from _judge(model, lessons, machine, watch)
+                judged = figures(*answers)
+                course.after_epoch(judged)
+                better = best.offer(epoch, judged, model)
+                since_better = 0 if better else since_better + 1
+                yield EpochFinished(
+                    epoch=epoch,
+                    phase=number,
+                    learning_rate=rate,
+                    train=learned,
+                    validation=judged,
+                    seconds=time.monotonic() - begin,
+                    best=better,
+                )
+                if epochs_left and since_better == config.early_stopping:
+                    watch.skip(epochs_left * lessons.batches_an_epoch)
+                    reason = "early_stopping"
+                    break
+    except StopRequestedError:
+        reason = "stop_requested"
+    if best.epoch is None:
+        yield Note(
+            level="warning",
+            text=f"No epoch has a validation figure ({config.monitor}) to be judged by: "
+            "the latest weights are kept.",
+        )
+    best.restore(model)
+    yield Fitted(reason=reason, best_epoch=best.epoch, validation=best.validation)
+
+
+def _learn(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    loss: nn.Module,
+    optimiser: Optimizer,
+    course: Course,
+    machine: Machine,
+    watch: Watch,
+) -> Generator[Progress, None, Answers]:
+    """One pass over the training pictures; the answers given on the way."""
+    answers: list[Tensor] = []
+    truths: list[Tensor] = []
+    for inputs, truth, _ in batches:
+        with machine.autocast():
+            logits = model(inputs)
+        cost = loss(logits.float(), truth)
+        optimiser.zero_grad()
+        cost.backward()
+        optimiser.step()
+        course.after_batch()
+        answers.append(logits.detach().float())
+        truths.append(truth)
+        if progress := watch.batch_done(len(truth), cost.detach()):
+            _require_finite(progress.loss, course.learning_rate)
+            yield progress
+    return torch.cat(answers), torch.cat(truths)
+
+
+def _judge(
+    model: nn.Module, lessons: Lessons, machine: Machine, watch: Watch
+) -> Generator[Progress, None, Answers]:
+    """One pass over the validation pictures, in evaluation mode."""
+    steps = predicting(model, lessons.held_out, lessons.validation, machine)
+    before = 0
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            logits, truth = end.value.logits, end.value.truth
+            return (
+                torch.from_numpy(logits).float().to(machine.device),
+                torch.from_numpy(truth).to(machine.device),
+            )
+        if progress := watch.batch_done(done - before, None):
+            yield progress
+        before = done
+
+
+@torch.no_grad()
+def _figures(loss: nn.Module, classes: tuple[str, ...], logits: Tensor, truth: Tensor) -> Metrics:
+    """The loss and the figures of an epoch, over all its images at once."""
+    value = float(loss(logits, truth))
+    positive = positive_class(classes) if len(classes) == TWO_CLASSES else 1
+    figures = epoch_metrics(truth.cpu().numpy(), logits.double().cpu().numpy(), positive)
+    return {"loss": value if math.isfinite(value) else None} | figures
+
+
+def _require_finite(loss: float | None, learning_rate: float) -> None:
+    if loss is None or not math.isfinite(loss):
+        raise TrainingError(
+            "Training diverged: the loss is no longer a number. The best epoch so far is kept.",
+            f"The learning rate was {learning_rate:g}; try a tenth of it.",
+        )

@@ -1,0 +1,64 @@
+"""What moves the weights of a phase: AdamW and the course of its learning rate."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from medxfer.config import OptimiserConfig, Schedule
+from medxfer.events import Metrics
+from medxfer.training.plan import Phase
+
+
+class Course:
+    """The learning rate over a phase: it is told when a batch and an epoch are done."""
+
+    def __init__(
+        self, optimiser: Optimizer, config: OptimiserConfig, steps: int, epochs: int
+    ) -> None:
+        self._optimiser = optimiser
+        self._plateau: ReduceLROnPlateau | None = None
+        self._cosine: LambdaLR | None = None
+        if config.schedule is Schedule.PLATEAU:
+            self._plateau = ReduceLROnPlateau(
+                optimiser, factor=config.factor, patience=config.patience
+            )
+        else:
+            warm = min(config.warmup_epochs, epochs - 1) * steps
+            self._cosine = LambdaLR(optimiser, lambda step: cosine(step, warm, steps * epochs))
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self._optimiser.param_groups[0]["lr"])
+
+    def after_batch(self) -> None:
+        if self._cosine:
+            self._cosine.step()
+
+    def after_epoch(self, validation: Metrics) -> None:
+        if self._plateau and (loss := validation["loss"]) is not None:
+            self._plateau.step(loss)
+
+
+def cosine(step: int, warm: int, total: int) -> float:
+    """Factor on the learning rate: linear up to 1 over `warm` steps, then half a cosine to 0.
+
+    Loshchilov and Hutter 2017 (SGDR), without restarts. `step` counts from 0 to `total`.
+    """
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, total - warm))))
+
+
+def build_optimiser(model: nn.Module, phase: Phase, config: OptimiserConfig) -> AdamW:
+    """AdamW over the parameters that learn now, at the phase's learning rate."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return AdamW(
+        learning,
+        lr=phase.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=learning[0].is_cuda,
+    )

@@ -1,0 +1,86 @@
+"""What can be known to be wrong before anything starts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from medxfer.config import Monitor, TrainConfig
+from medxfer.data.integrity import check_unchanged
+from medxfer.data.library import load_manifest
+from medxfer.data.manifest import Manifest, Split
+from medxfer.errors import TrainingError
+from medxfer.machine import choose
+from medxfer.models.cost import cost
+from medxfer.models.weights.load import load_weights
+from medxfer.paths import Workspace
+from medxfer.training.plan import plan
+
+_CHECKPOINTS_AT_ONCE = 3
+_FEWEST_TRAIN = 2
+"""Images a class needs to learn from at all."""
+
+
+def check(
+    workspace: Workspace,
+    config: TrainConfig,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Make sure that a run with these settings can start.
+
+    Data, files, strategy, device, disk and weights are looked at. ImageNet weights that are not on
+    this computer yet are fetched; `progress` is told the bytes done and in all.
+
+    Raises:
+        MedxferError: what stands in the way, and what to do about it.
+    """
+    plan(config)
+    choose(config)
+    manifest = load_manifest(workspace, config.data)
+    check_parts(manifest, config.monitor)
+    check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION, Split.TEST))
+    _check_disk(workspace, config, len(manifest.classes))
+    load_weights(config.weights, config.depth, workspace, progress)
+
+
+def check_parts(manifest: Manifest, monitor: Monitor) -> None:
+    """Every class must be there to learn from, and in validation for AUROC to be defined.
+
+    Raises:
+        TrainingError: naming the classes and how many images they have.
+    """
+    counts = manifest.counts()
+    few = counts[counts[Split.TRAIN] < _FEWEST_TRAIN].index.tolist()
+    if few:
+        raise TrainingError(
+            f"Nothing can be learned about {_listed(few)}: fewer than {_FEWEST_TRAIN} training "
+            "images.",
+            "Add images, or import the data set without these classes.",
+        )
+    if counts[Split.VALIDATION].sum() == 0:
+        raise TrainingError(
+            "This data set has no validation images, so no epoch could be called the best.",
+            "Draw the splits again with a validation part.",
+        )
+    absent = counts[counts[Split.VALIDATION] == 0].index.tolist()
+    if absent and monitor is Monitor.AUROC:
+        raise TrainingError(
+            f"AUROC is not defined on validation: it has no image of {_listed(absent)}.",
+            "Draw the splits again, or choose the best epoch by the loss.",
+        )
+
+
+def _check_disk(workspace: Workspace, config: TrainConfig, classes: int) -> None:
+    parameters = cost(config.depth, config.head, classes).parameters
+    needed = parameters * 4 * _CHECKPOINTS_AT_ONCE
+    free = shutil.disk_usage(workspace.root).free
+    if free < needed:
+        raise TrainingError(
+            f"The disk of {workspace.root} has {free / 1e6:.0f} MB free; this run needs "
+            f"{needed / 1e6:.0f} MB for its checkpoints.",
+            "Free some space, or choose another workspace.",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
