@@ -1,0 +1,27 @@
+"""Freezing: which stages of a ResNet learn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torchvision.models import ResNet
+
+from medxfer.config import Stage
+from medxfer.models.resnet import stage_modules
+
+
+def let_learn(model: ResNet, stages: Collection[Stage]) -> None:
+    """Let these stages learn and hold all others still, batch-norm statistics included.
+
+    Call it again after every `model.eval()` or `model.train()`: a batch norm in training mode
+    moves its statistics whether or not its weights need a gradient.
+    """
+    model.train(bool(stages))
+    for stage, modules in stage_modules(model).items():
+        learns = stage in stages
+        for module in modules:
+            module.train(learns)
+            module.requires_grad_(learns)
+            if not learns:
+                # A gradient left from an earlier phase would still move an optimiser's step.
+                module.zero_grad(set_to_none=True)
