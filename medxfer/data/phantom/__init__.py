@@ -1,0 +1,1 @@
+"""Synthetic chest radiographs, drawn from a seed: no patient ever was behind one of them."""
