@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 DEMO = "chest-phantoms"
-DEMO_PATIENTS = 240
+DEMO_PATIENTS = 160
 _DEMO_SEED = 0
 
 
@@ -123,8 +123,15 @@ def resplit(
 
 def ensure_demo(workspace: Workspace, progress: Progress | None = None) -> DatasetInfo:
     """The synthetic chest phantoms, made on first use (the same ones every time)."""
-    if workspace.dataset(DEMO).info.exists():
-        return dataset_info(workspace, DEMO)
+    demo = workspace.dataset(DEMO)
+    try:
+        return read_info(demo) if demo.root.exists() else _make_demo(workspace, progress)
+    except DataError:
+        # Another process may have finished the same phantoms a moment earlier.
+        return read_info(demo)
+
+
+def _make_demo(workspace: Workspace, progress: Progress | None) -> DatasetInfo:
     from medxfer.data.phantom.generator import generate
 
     with staged(workspace, DEMO) as paths:
@@ -137,8 +144,7 @@ def ensure_demo(workspace: Workspace, progress: Progress | None = None) -> Datas
             columns=tuple(table.columns),
             patient_column="patient",
         )
-        info, _ = build(paths, listing, ImportOptions(name=DEMO), source="generated")
-    return info
+        return build(paths, listing, ImportOptions(name=DEMO), source="generated")[0]
 
 
 def _paths(workspace: Workspace, name: str) -> DatasetPaths:

@@ -17,6 +17,7 @@ from medxfer.errors import DataError
 Kind = Literal["folder", "csv", "medmnist", "phantom"]
 
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
+_NO_TEXT = "Its name, or that of a folder around it, is not valid UTF-8 text. Rename it."
 _MASKS = re.compile(r"^masks?$|[_-]masks$|[_-]mask(_\d+)?\.\w+$")
 """Folders of masks, and masks lying beside their pictures (`benign (1)_mask.png`)."""
 _SPELLINGS = {
@@ -104,7 +105,9 @@ def scan(folder: Path) -> Tree:
         with os.scandir(where) as entries:
             for entry in entries:
                 name = prefix + entry.name
-                if entry.is_symlink():
+                if not _is_text(name):
+                    refused[os.fsencode(name).decode("utf-8", "replace")] = _NO_TEXT
+                elif entry.is_symlink():
                     inside = Path(entry.path).resolve().is_relative_to(root)
                     if inside and entry.is_file():
                         files.append(name)
@@ -122,4 +125,22 @@ def scan(folder: Path) -> Tree:
             f"The folder {folder} cannot be read: {error.strerror}.",
             "Check that it is there and that you may read it.",
         ) from error
-    return Tree(folder.name, tuple(sorted(files)), lambda file: (root / file).read_bytes(), refused)
+
+    def read(file: str) -> bytes:
+        try:
+            return (root / file).read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{file} cannot be read: {error.strerror}.", "Check that you may read it."
+            ) from error
+
+    return Tree(folder.name, tuple(sorted(files)), read, refused)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down; Linux allows names that are no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

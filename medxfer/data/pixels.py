@@ -20,21 +20,23 @@ _FULL_SCALES = (1.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
-def to_rgb(image: Image.Image, name: str) -> tuple[Pixels, tuple[str, ...]]:
+def to_rgb(
+    image: Image.Image, name: str, *, inverted: bool = False
+) -> tuple[Pixels, tuple[str, ...]]:
     """The picture as (height, width, 3), 0 to 255, and notes on what was changed.
 
     Grey becomes three equal channels. Transparent parts are laid on black. More than 8 bits a
     value are scaled so that order is kept: over the bits in use (12-bit data in a 16-bit file
     are taken as 12), or, where the picture fills less than half of that range, between its
     0.1th and 99.9th percentile, so that neither a narrow range nor one bright marker costs
-    contrast.
+    contrast. `inverted` turns those around; see `white_is_zero`.
 
     Raises:
         ImageError: the picture holds no finite value.
     """
     mode = image.mode
     if mode.startswith("I") or mode == "F":
-        return _deep_grey(image, name)
+        return _deep_grey(image, name, inverted)
     if mode in ("1", "L"):
         return _three(np.asarray(image.convert("L"))), ()
     if mode in _WITH_ALPHA or "transparency" in image.info:
@@ -46,7 +48,13 @@ def to_rgb(image: Image.Image, name: str) -> tuple[Pixels, tuple[str, ...]]:
     return np.array(image.convert("RGB")), notes
 
 
-def _deep_grey(image: Image.Image, name: str) -> tuple[Pixels, tuple[str, ...]]:
+def white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF stores white as zero; Pillow turns only 1- and 8-bit ones around."""
+    tags: Any = getattr(image, "tag_v2", None)
+    return tags is not None and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def _deep_grey(image: Image.Image, name: str, inverted: bool) -> tuple[Pixels, tuple[str, ...]]:
     values = np.asarray(image).astype(np.float32)
     finite = np.isfinite(values)
     if not finite.all():
@@ -55,7 +63,7 @@ def _deep_grey(image: Image.Image, name: str) -> tuple[Pixels, tuple[str, ...]]:
         values = np.where(finite, values, values[finite].min())
     low, high = _window(values)
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    if _white_is_zero(image):
+    if inverted:
         scaled = 1 - scaled
     grey = np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     note = f"values {low:g} to {high:g} are shown as 0 to 255"
@@ -70,12 +78,6 @@ def _window(values: NDArray[np.float32]) -> tuple[float, float]:
     if smallest >= 0 and high - low >= full / 2:
         return 0.0, full
     return (low, high) if high > low else (smallest, largest)
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    """Pillow turns 1- and 8-bit TIFFs of this kind around, but not the deep ones."""
-    tags: Any = getattr(image, "tag_v2", None)
-    return tags is not None and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
 def _three(grey: NDArray[np.uint8]) -> Pixels:

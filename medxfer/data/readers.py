@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import BmpImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
-from medxfer.data.pixels import Pixels, to_rgb
+from medxfer.data.pixels import Pixels, to_rgb, white_is_zero
 from medxfer.data.sniffing import HEAD, is_dicom, looks_like
 from medxfer.errors import ImageError
 from medxfer.registry import Registry
@@ -121,7 +121,7 @@ def _with_pillow(plugin: Callable[[BytesIO], ImageFile]) -> Callable[[bytes, str
                 notes = _depth_note(image)
                 image.load()
                 upright, turned = _upright(image)
-                pixels, changed = to_rgb(upright, name)
+                pixels, changed = to_rgb(upright, name, inverted=white_is_zero(image))
                 return Picture(pixels, image.mode, str(image.format), notes + turned + changed)
         except _BOMB as error:
             raise _too_large(name, "") from error
