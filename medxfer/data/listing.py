@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -18,6 +18,7 @@ Kind = Literal["folder", "csv", "medmnist", "phantom"]
 
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 _NO_TEXT = "Its name, or that of a folder around it, is not valid UTF-8 text. Rename it."
+_LINK = "It is a link that leads elsewhere and was not followed."
 _MASKS = re.compile(r"^masks?$|[_-]masks$|[_-]mask(_\d+)?\.\w+$")
 """Folders of masks, and masks lying beside their pictures (`benign (1)_mask.png`)."""
 _SPELLINGS = {
@@ -98,28 +99,8 @@ def scan(folder: Path) -> Tree:
         DataError: the folder cannot be read.
     """
     root = folder.resolve()
-    files: list[str] = []
-    refused: dict[str, str] = {}
-
-    def walk(where: str, prefix: str) -> None:
-        with os.scandir(where) as entries:
-            for entry in entries:
-                name = prefix + entry.name
-                if not _is_text(name):
-                    refused[os.fsencode(name).decode("utf-8", "replace")] = _NO_TEXT
-                elif entry.is_symlink():
-                    inside = Path(entry.path).resolve().is_relative_to(root)
-                    if inside and entry.is_file():
-                        files.append(name)
-                    else:
-                        refused[name] = "It is a link that leads elsewhere and was not followed."
-                elif entry.is_dir():
-                    walk(entry.path, name + "/")
-                elif entry.is_file():
-                    files.append(name)
-
     try:
-        walk(str(root), "")
+        found = dict(_walk(root, str(root), ""))
     except OSError as error:
         raise DataError(
             f"The folder {folder} cannot be read: {error.strerror}.",
@@ -134,7 +115,25 @@ def scan(folder: Path) -> Tree:
                 f"{file} cannot be read: {error.strerror}.", "Check that you may read it."
             ) from error
 
-    return Tree(folder.name, tuple(sorted(files)), read, refused)
+    files = sorted(name for name, reason in found.items() if not reason)
+    refused = {name: reason for name, reason in found.items() if reason}
+    return Tree(folder.name, tuple(files), read, refused)
+
+
+def _walk(root: Path, where: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """Files below `where`, each with the reason why it is refused, or ""."""
+    with os.scandir(where) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if not _is_text(name):
+                yield os.fsencode(name).decode("utf-8", "replace"), _NO_TEXT
+            elif entry.is_symlink():
+                inside = Path(entry.path).resolve().is_relative_to(root)
+                yield name, "" if inside and entry.is_file() else _LINK
+            elif entry.is_dir():
+                yield from _walk(root, entry.path, name + "/")
+            elif entry.is_file():
+                yield name, ""
 
 
 def _is_text(name: str) -> bool:
