@@ -1,0 +1,42 @@
+"""Front door: the list of pages, the theme's frame and the error boundary; no logic."""
+
+import streamlit as st
+
+from medxfer import RESEARCH_USE_ONLY, __version__
+from medxfer.ui.frame import boundary
+from medxfer.ui.theme import ASSETS, dark_unless_chosen
+
+st.set_page_config(
+    page_title="medxfer",
+    page_icon=str(ASSETS / "mark.svg"),
+    layout="wide",
+    menu_items={"About": f"medxfer {__version__}. {RESEARCH_USE_ONLY}"},
+)
+st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "mark.svg"), size="large")
+
+# One folder below pages/, or Streamlit would serve a first deep link without this file.
+page = st.navigation(
+    {
+        "": [st.Page("pages/start/home.py", title="Start", icon=":material/home:")],
+        "Data": [
+            st.Page("pages/data/browse.py", title="Data sets", icon=":material/photo_library:"),
+            st.Page("pages/data/add.py", title="Import", icon=":material/upload:"),
+        ],
+        "Train": [
+            st.Page("pages/train/new.py", title="New run", icon=":material/model_training:"),
+            st.Page("pages/train/runs.py", title="Runs", icon=":material/list:"),
+            st.Page("pages/train/run.py", title="Run", icon=":material/show_chart:"),
+        ],
+        "Results": [
+            st.Page("pages/results/result.py", title="Result", icon=":material/grid_on:"),
+        ],
+        "Explain": [
+            st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),
+        ],
+    }
+)
+with st.sidebar:
+    st.caption(RESEARCH_USE_ONLY)
+    dark_unless_chosen()
+with boundary():
+    page.run()

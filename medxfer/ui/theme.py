@@ -1,0 +1,81 @@
+"""Colours of figures, so that they belong to the page in both themes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Text, faint lines and the classes' colours as `#rrggbb`.
+
+    The classes' colours are told apart with the common kinds of colour blindness and stand at
+    3:1 or more against the background.
+    """
+
+    text: str
+    faint: str
+    background: str
+    accent: str
+    series: tuple[str, ...]
+
+
+DARK = Colours(
+    text="#e4ebf0",
+    faint="#3a4853",
+    background="#10171d",
+    accent="#4cc3b5",
+    series=("#4cc3b5", "#e2a05a", "#7fa8e8", "#e5808a", "#c9bd62", "#b193dd", "#8fb8c9", "#d98fc0"),
+)
+LIGHT = Colours(
+    text="#1a2730",
+    faint="#d3dde2",
+    background="#ffffff",
+    accent="#0b766d",
+    series=("#0b766d", "#c26a12", "#2f62b8", "#b23a4a", "#7d7416", "#7048b0", "#3d7389", "#a83d86"),
+)
+
+
+def colours() -> Colours:
+    """The colours of the theme this person's browser shows."""
+    return LIGHT if st.context.theme.type == "light" else DARK
+
+
+_DARK_BY_DEFAULT = """
+export default function ({ setTriggerValue }) {
+  if (window.medxferTheme) return;
+  window.medxferTheme = true;
+  const ask = window.matchMedia.bind(window);
+  const dark = "(prefers-color-scheme: dark)";
+  const first = new URL(performance.getEntriesByType("navigation")[0].name).pathname;
+  const key = `stActiveTheme-${first}-v2`;
+  const chosen = localStorage.getItem(key) !== '"System"' || ask(dark).matches;
+  window.matchMedia = (query) => ask(query === dark ? "all" : query);
+  window.dispatchEvent(new Event("afterprint"));
+  if (chosen) return;
+  localStorage.setItem(key, '"Dark"');
+  setTriggerValue("switched", true);
+}
+"""
+
+_dark_by_default = st.components.v2.component("medxfer.dark_by_default", js=_DARK_BY_DEFAULT)
+
+
+def dark_unless_chosen() -> None:
+    """Show the dark theme until the person picks another in the menu at the top right.
+
+    With a light and a dark theme Streamlit follows the system and has no setting for a default.
+    It asks the browser which it is, at the start and after printing; the answer given here is
+    dark, and figures already drawn for the other theme are drawn again. Should a later
+    Streamlit ask otherwise, the page follows the system again.
+    """
+    _dark_by_default(key="dark_by_default", on_switched_change=_redraw)
+
+
+def _redraw() -> None:
+    """Nothing of its own: being called back at all makes the page run again."""

@@ -1,0 +1,67 @@
+"""The summary of a new run and the button that starts it, once."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+import streamlit as st
+
+from medxfer.config import TrainConfig
+from medxfer.executors.local import start
+from medxfer.paths import Workspace
+from medxfer.training.plan import STRATEGIES
+from medxfer.training.preflight import check
+from medxfer.ui.run_choice import RUN_PAGE, weights_word
+from medxfer.ui.train_form import WEIGHTS_MISSING, Chosen
+from medxfer.ui.words import count, duration, plain, size
+
+_REQUEST = "start-request"
+
+
+def draw_start(place: Workspace, chosen: Chosen) -> None:
+    """A bar that stays in sight: what will happen, in a line, and Start."""
+    complete = chosen.config.weights != WEIGHTS_MISSING
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    row.markdown(_summary(chosen) if complete else "Choose the weights first.", width="stretch")
+    pressed = row.button(
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=not complete
+    )
+    if pressed:
+        _start(place, chosen.config)
+
+
+def _summary(chosen: Chosen) -> str:
+    config = chosen.config
+    parts = [
+        f"**{plain(chosen.info.name)}**",
+        f"ResNet-{int(config.depth)}",
+        f"weights {plain(weights_word(config.weights))}",
+        STRATEGIES[config.strategy.name].title,
+        count(config.epochs, "epoch"),
+    ]
+    if chosen.need is not None:
+        parts.append(
+            f"roughly **{duration(chosen.need.seconds)}** and {size(chosen.need.memory_bytes)} "
+            "of memory here"
+        )
+    return " · ".join(parts)
+
+
+def _start(place: Workspace, config: TrainConfig) -> None:
+    # One id until the run exists: a second click, or a resent page, asks for the same run.
+    request = st.session_state.setdefault(_REQUEST, token_hex(16))
+    bar = st.progress(0.0, text="Checking images, weights and space …")
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(
+            min(done / total, 1.0) if total else 0.0,
+            text=f"Downloading weights: {size(done)}" + (f" of {size(total)}" if total else ""),
+        )
+
+    try:
+        check(place, config, progress)
+        run = start(place, config, request_id=request)
+    finally:
+        bar.empty()
+    st.session_state.pop(_REQUEST, None)
+    st.switch_page(RUN_PAGE, query_params={"run": run})

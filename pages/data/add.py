@@ -1,0 +1,39 @@
+"""Import: from a folder, a table or an archive to a data set."""
+
+import streamlit as st
+
+from medxfer.data.import_job import find_job
+from medxfer.paths import Workspace
+from medxfer.ui.data_job import begin, draw_job, draw_running
+from medxfer.ui.data_preview import choose_options, draw_findings
+from medxfer.ui.data_source import choose_source, suggest_name
+from medxfer.ui.words import count
+from medxfer.ui.workspace import workspace
+
+
+def draw_form(place: Workspace) -> None:
+    st.caption(
+        "One folder for each class (inside train, val and test, or not), a CSV with a file and a "
+        "label column, or a MedMNIST file. PNG, JPEG, TIFF and BMP."
+    )
+    source = choose_source(place)
+    if source is None:
+        return
+    st.subheader("What is there")
+    name = st.text_input(
+        "Name of the data set", suggest_name(place, source), max_chars=80, key=f"name-{source}"
+    )
+    options, found = choose_options(source, name)
+    draw_findings(found)
+    images = sum(found.classes.values())
+    if st.button(f"Import {count(images, 'image')}", type="primary", icon=":material/upload:"):
+        begin(place, source, options)
+
+
+st.title("Import")
+place = workspace()
+if job := st.query_params.get("job", ""):
+    draw_job(find_job(place, job))
+else:
+    draw_running(place)
+    draw_form(place)

@@ -1,0 +1,58 @@
+"""The data sets of this workspace: facts, warnings and pictures."""
+
+import streamlit as st
+
+from medxfer.data.library import DatasetInfo, list_datasets
+from medxfer.paths import Workspace
+from medxfer.ui.data_choice import IMPORT_PAGE, choose_dataset, synthetic_badge
+from medxfer.ui.data_delete import confirm_delete
+from medxfer.ui.data_facts import (
+    draw_classes,
+    draw_numbers,
+    draw_sizes,
+    draw_skipped,
+    draw_warnings,
+    offer_set_aside,
+)
+from medxfer.ui.data_image import open_image
+from medxfer.ui.data_images import draw_images
+from medxfer.ui.data_table import manifest_of
+from medxfer.ui.workspace import workspace
+
+
+def draw(place: Workspace, info: DatasetInfo) -> None:
+    synthetic_badge(info)
+    draw_numbers(info)
+    draw_warnings(info)
+    offer_set_aside(place, info)
+    manifest = manifest_of(place, info)
+    pictures, classes, sizes, skipped = st.tabs(
+        ["Pictures", "Classes and parts", "Picture sizes", f"Files left out ({info.skipped})"]
+    )
+    with pictures:
+        draw_images(place, info)
+    with classes:
+        draw_classes(manifest, info)
+    with sizes:
+        draw_sizes(manifest)
+    with skipped:
+        draw_skipped(place, info)
+    if "image" in st.query_params:
+        open_image(place, info)
+
+
+st.title("Data sets")
+place = workspace()
+infos = list_datasets(place)
+if infos:
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    with bar:
+        info = choose_dataset(infos)
+        if st.button("Train on these images", type="primary", icon=":material/model_training:"):
+            st.switch_page("pages/train/new.py", query_params={"data": info.name})
+        if st.button("Delete", icon=":material/delete:", type="tertiary"):
+            confirm_delete(place, info)
+    draw(place, info)
+else:
+    st.info("**No data set yet.** Import a folder of labelled images.", icon=":material/info:")
+    st.page_link(IMPORT_PAGE, label="Import images", icon=":material/upload:")

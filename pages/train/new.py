@@ -1,0 +1,27 @@
+"""A new run: choose the images, the network and what learns, then start."""
+
+import streamlit as st
+
+from medxfer.data.library import list_datasets
+from medxfer.ui.data_choice import IMPORT_PAGE
+from medxfer.ui.frame import boundary
+from medxfer.ui.train_form import draw_form
+from medxfer.ui.train_form_start import draw_start
+from medxfer.ui.workspace import workspace
+
+_WIDTH = 860
+
+st.title("New run")
+place = workspace()
+infos = list_datasets(place)
+if infos:
+    with st.container(width=_WIDTH):
+        chosen = draw_form(place, infos)
+    with st.bottom, boundary():
+        draw_start(place, chosen)
+else:
+    st.info(
+        "**There are no images to learn from yet.** Import a folder of labelled images first.",
+        icon=":material/info:",
+    )
+    st.page_link(IMPORT_PAGE, label="Import images", icon=":material/upload:")
