@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from medxfer.config import Device, OptimiserConfig, StrategyConfig, TrainConfig
+from medxfer.data.importing import ImportOptions, import_source
 from medxfer.paths import Workspace
 
 PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -29,3 +33,35 @@ def pack() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+PARTS = {"train": 8, "val": 4, "test": 4}
+"""Images a class of the small data set."""
+
+
+@pytest.fixture
+def small_data(workspace: Workspace, tmp_path: Path) -> str:
+    """The name of an imported data set of 32 small pictures that a network can tell apart."""
+    generator = np.random.default_rng(0)
+    folder = tmp_path / "small"
+    for part, count in PARTS.items():
+        for label in ("NORMAL", "PNEUMONIA"):
+            (folder / part / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(60, 120, (64, 64), dtype=np.uint8)
+                if label == "PNEUMONIA":
+                    pixels[20:44, 20:44] += 100
+                image = Image.fromarray(pixels)
+                image.save(folder / part / label / f"{part}{number}.png")
+    import_source(workspace, folder, ImportOptions(name="small"))
+    return "small"
+
+
+@pytest.fixture
+def small_config(small_data: str) -> TrainConfig:
+    """Two quick epochs on the small data set, in this process."""
+    return TrainConfig(
+        data=small_data, weights="none", strategy=StrategyConfig(name="none"), epochs=2,
+        batch_size=8, optimiser=OptimiserConfig(learning_rate=1e-3), loader_workers=0,
+        device=Device.CPU,
+    )  # fmt: skip

@@ -20,7 +20,6 @@ REFUSED = 2
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--out",
-    "folder",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the heatmaps; made if absent.",
@@ -30,7 +29,7 @@ REFUSED = 2
               help="gradcam, gradcam++, layercam or xgradcam.")  # fmt: skip
 @command
 def explain(
-    session: Session, run: str, files: tuple[Path, ...], folder: Path, **options: Any
+    session: Session, run: str, files: tuple[Path, ...], out: Path, **options: Any
 ) -> int:
     """Predict single scans and save a heatmap of each; a file that cannot be used is refused.
 
@@ -43,11 +42,11 @@ def explain(
     mark = stamp(load_run(session.workspace, run).summary)
     loaded = load_model(session.workspace, run)
     target = _class_index(loaded.classes, options["target"])
-    folder.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     answers, refused = [], []
     for number, file in enumerate(files, start=1):
         try:
-            image = folder / f"{number:03d}-{file.stem}-{options['method']}.png"
+            image = out / f"{number:03d}-{file.stem}-{options['method']}.png"
             answers.append(_explained(loaded, file, image, target, options["method"], mark))
         except MedxferError as error:
             refused.append({"file": str(file), "reason": str(error)})

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medxfer.data.importing import ImportReport, import_source
-from medxfer.data.locks import holding, is_held
 from medxfer.data.options import ImportOptions
 from medxfer.data.staging import JOB_PREFIX
 from medxfer.errors import DataError, MedxferError
 from medxfer.files import write_json
+from medxfer.lock import held, is_held
 from medxfer.paths import Workspace, check_name
 
 State = Literal["waiting", "running", "done", "failed", "lost"]
@@ -136,7 +136,8 @@ def list_jobs(workspace: Workspace) -> list[ImportJob]:
 def execute(folder: Path) -> None:
     """Do the import of a job and leave its outcome; a second call finds it done."""
     job = ImportJob(folder)
-    with holding(folder / "lock"):
+    busy = DataError("This import is being carried out by another process.", "Wait for it.")
+    with held(folder / "lock", busy):
         if (folder / "report.json").exists() or (folder / "error.json").exists():
             return
         spec = _read(folder / "spec.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
@@ -10,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medxfer.data.locks import holding, is_held
 from medxfer.errors import DataError
+from medxfer.lock import held, is_held
 from medxfer.paths import DatasetPaths, Workspace
 
 _PREFIX = "dataset-"
@@ -30,10 +29,9 @@ def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
     target = workspace.dataset(name).root
     if target.exists():
         raise _taken(name)
-    # The process id keeps `clear_abandoned` from touching a lock of its own process.
-    folder = workspace.staging / f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    folder = workspace.staging / f"{_PREFIX}{uuid.uuid4().hex}"
     lock = folder.with_suffix(".lock")
-    with holding(lock):
+    with held(lock, _taken(name)):
         try:
             folder.mkdir()
             yield DatasetPaths(folder)
@@ -51,9 +49,8 @@ def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
 def clear_abandoned(workspace: Workspace) -> int:
     """Remove what imports that died left in staging, and old import jobs; say how many."""
     removed = 0
-    own = f"{_PREFIX}{os.getpid()}-"
     for entry in sorted(workspace.staging.glob(f"{_PREFIX}*")):
-        if entry.name.startswith(own) or is_held(entry.with_suffix(".lock")):
+        if is_held(entry.with_suffix(".lock")):
             continue
         removed += entry.is_dir()
         discard(entry)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from medxfer.config import TrainConfig
 from medxfer.paths import Workspace
 from medxfer.runs.store import create_run
-
-_children: list[subprocess.Popen[bytes]] = []
-"""Kept so that those that ended are reaped when the next one starts."""
 
 
 def start(workspace: Workspace, config: TrainConfig, request_id: str | None = None) -> str:
@@ -29,7 +27,6 @@ def spawn(arguments: Sequence[str], log: Path) -> int:
 
     It outlives this process and its terminal; what it prints goes to `log`.
     """
-    _children[:] = [child for child in _children if child.poll() is None]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  (our own interpreter, no shell)
             [sys.executable, *arguments],
@@ -39,5 +36,6 @@ def spawn(arguments: Sequence[str], log: Path) -> int:
             start_new_session=True,
             close_fds=True,
         )
-    _children.append(process)
+    # Waiting in a thread reaps the child when it ends and keeps nobody from ending before it.
+    threading.Thread(target=process.wait, daemon=True).start()
     return process.pid

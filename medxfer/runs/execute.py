@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torchvision.models import ResNet
 
+from medxfer import lock
 from medxfer.config import TrainConfig
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import PARTS, Manifest, Split
-from medxfer.errors import MedxferError
+from medxfer.errors import MedxferError, RunError
 from medxfer.evaluation.predict import predict
 from medxfer.events import (
     EpochFinished,
@@ -32,7 +33,7 @@ from medxfer.models import checkpoint
 from medxfer.models.resnet import build, parameters_by_stage
 from medxfer.models.weights.load import LoadedWeights, apply, load_weights
 from medxfer.paths import RunPaths, Workspace
-from medxfer.runs import journal, lock
+from medxfer.runs import journal
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.plan import plan
@@ -58,7 +59,10 @@ def execute(
     def stop() -> bool:
         return should_stop() or paths.stop_request.exists()
 
-    with lock.held(paths.lock):
+    busy = RunError(
+        f"The run {run} is being executed by another process.", "Wait until it ends, or stop it."
+    )
+    with lock.held(paths.lock, busy):
         try:
             for event in _events(workspace, run, loaded.config, paths, stop):
                 journal.append(paths.events, event)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from medxfer import lock
 from medxfer.config import Settings, TrainConfig
 from medxfer.errors import MedxferError, RunError
 from medxfer.events import Event
 from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace
-from medxfer.runs import index, journal, lock
+from medxfer.runs import index, journal
 from medxfer.runs.summary import RunState, RunSummary, summarise
 
 SCHEMA = 1

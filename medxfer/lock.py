@@ -1,4 +1,4 @@
-"""Whether the process that executes a run is alive: a lock the kernel frees when it dies.
+"""Whether the process behind something is alive: a lock the kernel frees when it dies.
 
 POSIX record locks (`lockf`) are not inherited by forked children, so a surviving loader process
 does not keep a dead run alive; and they do not depend on process ids, which are used again.
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medxfer.errors import RunError
+from medxfer.errors import MedxferError
 
 _held: set[Path] = set()
 """Locks of this very process. Closing any descriptor of a locked file frees a record lock, so a
@@ -20,21 +20,21 @@ process must not open its own lock to look at it."""
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold the lock for as long as the block runs.
+def held(path: Path, busy: MedxferError) -> Iterator[None]:
+    """Hold the lock of `path`, made if absent, for as long as the block runs.
 
     Raises:
-        RunError: another process holds it.
+        MedxferError: `busy`, if the lock is held already.
     """
     path = path.resolve()
     if path in _held:
-        raise _busy(path)
+        raise busy
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise _busy(path) from None
+        raise busy from None
     _held.add(path)
     try:
         yield
@@ -60,10 +60,3 @@ def is_held(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
-
-
-def _busy(path: Path) -> RunError:
-    return RunError(
-        f"The run {path.parent.name} is being executed by another process.",
-        "Wait until it ends, or stop it.",
-    )

@@ -1,0 +1,144 @@
+"""What a run is doing now: the sum of its events, read as they are appended.
+
+Watching costs the new bytes of the event file and nothing else; torch is never imported.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from medxfer.events import (
+    EpochFinished,
+    Event,
+    Failed,
+    Finished,
+    Fitted,
+    Note,
+    PhasePlan,
+    PhaseStarted,
+    PredictionsSaved,
+    Progress,
+    Started,
+    Stopped,
+)
+from medxfer.paths import RunPaths
+from medxfer.runs.journal import read
+from medxfer.lock import is_held
+from medxfer.runs.summary import RunState, state_of
+
+_BATCHES_SHOWN = 400
+
+
+@dataclass
+class Live:
+    """The sum of the events so far."""
+
+    latest: Event | None = None
+    started: Started | None = None
+    phases: list[PhaseStarted] = field(default_factory=list)
+    epochs: list[EpochFinished] = field(default_factory=list)
+    progress: Progress | None = None
+    """Of the epoch under way; None between epochs."""
+    speed: Progress | None = None
+    """The latest progress, kept when its epoch has ended."""
+    batches: deque[tuple[float, float]] = field(
+        default_factory=lambda: deque(maxlen=_BATCHES_SHOWN)
+    )
+    """Training loss within the epochs, as (epochs done, loss); the latest few hundred."""
+    notes: list[Note] = field(default_factory=list)
+    fitted: Fitted | None = None
+    predictions: list[PredictionsSaved] = field(default_factory=list)
+    ending: Finished | Stopped | Failed | None = None
+
+    def add(self, event: Event) -> None:
+        """Take one more event into the sum."""
+        self.latest = event
+        match event:
+            case Started():
+                # A run taken up again begins its own account; what it had learned stays above.
+                self.started, self.ending = event, None
+            case PhaseStarted():
+                self.phases.append(event)
+            case Progress():
+                self.progress = self.speed = event
+                if event.step == "train" and event.loss is not None:
+                    done = event.epoch - 1 + event.batch / max(event.batches, 1)
+                    self.batches.append((done, event.loss))
+            case EpochFinished():
+                self.epochs.append(event)
+                self.progress = None
+            case Note():
+                self.notes.append(event)
+            case Fitted():
+                self.fitted, self.progress = event, None
+            case PredictionsSaved():
+                self.predictions.append(event)
+            case Finished() | Stopped() | Failed():
+                self.ending, self.progress = event, None
+
+    @property
+    def plan(self) -> tuple[PhasePlan, ...]:
+        return self.started.phases if self.started else ()
+
+    @property
+    def phase(self) -> PhasePlan | None:
+        """The phase under way, as planned."""
+        number = self.phases[-1].phase if self.phases else len(self.plan)
+        return self.plan[number] if number < len(self.plan) else None
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs the run will have at most, phases that ended early taken off."""
+        if not self.phases:
+            return sum(phase.epochs for phase in self.plan)
+        last = self.phases[-1]
+        return last.epoch - 1 + sum(phase.epochs for phase in self.plan[last.phase :])
+
+    @property
+    def fraction(self) -> float:
+        """The part of all planned epochs that is done, 0 to 1."""
+        if self.fitted or not self.planned_epochs:
+            return 1.0 if self.fitted else 0.0
+        done = float(len(self.epochs))
+        if self.progress:
+            within = self.progress.batch / max(self.progress.batches, 1)
+            # The look at the validation pictures is the last tenth of an epoch, roughly.
+            share = 0.9 * within if self.progress.step == "train" else 0.9 + 0.1 * within
+            done = self.progress.epoch - 1 + share
+        return min(done / self.planned_epochs, 1.0)
+
+    @property
+    def best(self) -> EpochFinished | None:
+        """The best epoch so far, by the figure the run watches."""
+        return next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
+
+
+class EventTail:
+    """An event file that is read on from where the last reading ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.live = Live()
+        self._offset = 0
+
+    def read(self) -> Live:
+        """The sum of all events up to now; an event still being written is left for later."""
+        events, self._offset = read(self.path, self._offset)
+        for event in events:
+            self.live.add(event)
+        return self.live
+
+
+def state_now(tail: EventTail, paths: RunPaths, created: datetime) -> RunState:
+    """Where the run stands after reading what is new.
+
+    Whether the process lives is asked first: asked last, a run that ends in between would look
+    as if its process had died without a word.
+    """
+    alive = is_held(paths.lock)
+    live = tail.read()
+    told = [event for event in (live.latest, live.ending) if event is not None]
+    return state_of(told, alive=alive, created=created)

@@ -1,0 +1,195 @@
+"""The command line: answers for scripts, sentences for people, exit codes for both."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from medxfer import RESEARCH_USE_ONLY
+from medxfer.cli import main as command
+from medxfer.cli.output import table
+from medxfer.data.library import load_manifest
+from medxfer.events import Finished
+from medxfer.paths import Workspace
+from medxfer.runs import journal
+from medxfer.runs.store import create_run
+
+TRAIN = ["--weights", "none", "--strategy", "none", "--epochs", "1", "--batch-size", "8",
+         "--learning-rate", "1e-3", "--device", "cpu"]  # fmt: skip
+
+
+@pytest.fixture
+def call(workspace: Workspace) -> Callable[..., Any]:
+    """Run a command in this process with --json and give its object."""
+
+    def run(*arguments: object, code: int = 0) -> Any:
+        result = invoke(*arguments, "--workspace", workspace.root, "--json")
+        assert exit_code(result) == code, result.output + repr(result.exception)
+        return json.loads(result.stdout)
+
+    return run
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(
+        command.medxfer, [str(argument) for argument in arguments], standalone_mode=False
+    )
+
+
+def exit_code(result: Result) -> int:
+    value = result.return_value
+    return value if isinstance(value, int) else result.exit_code
+
+
+def in_a_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from medxfer.cli.main import main; main()", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    imported = call("data", "import", folder, "--name", "again")
+    assert imported["name"] == "again"
+    assert imported["images"] == 32
+    assert imported["classes"] == ["NORMAL", "PNEUMONIA"]
+    assert imported["splits"] == {"train": 16, "val": 8, "test": 8}
+    assert imported["patients"] == 32
+    assert imported["skipped"] == []
+
+    trained = call("train", "--data", "again", *TRAIN)
+    assert trained.keys() >= {"run", "state", "best_epoch", "seconds", "validation"}
+    assert trained["state"] == "finished"
+    assert trained["validation"].keys() >= {"auroc", "accuracy", "loss"}
+    run = trained["run"]
+
+    (listed,) = call("runs", "list")
+    assert listed.items() >= {
+        "run": run, "state": "finished", "data": "again", "depth": 18, "strategy": "none",
+    }.items()  # fmt: skip
+    assert len(call("runs", "show", run)["history"]) == 1
+    assert call("runs", "stop", run) == {"run": run, "state": "finished", "stop_requested": False}
+
+    for split, n in {"test": 8, "val": 8, "train": 16}.items():
+        judged = call("evaluate", run, "--split", split)
+        assert (judged["run"], judged["split"], judged["n"]) == (run, split, n)
+        assert judged["classes"] == ["NORMAL", "PNEUMONIA"]
+        assert sum(map(sum, judged["confusion_matrix"])) == n
+        right = judged["confusion_matrix"][0][0] + judged["confusion_matrix"][1][1]
+        assert judged["metrics"]["accuracy"] == pytest.approx(right / n)
+
+    scan, wrong = folder / "test" / "PNEUMONIA" / "test0.png", tmp_path / "page.png"
+    wrong.write_text("<html>not a scan</html>")
+    out = tmp_path / "heatmaps"
+    explained = call("explain", run, scan, wrong, "--out", out, code=2)
+    (answer,) = explained["files"]
+    assert answer["file"] == str(scan)
+    assert answer["prediction"] in imported["classes"]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    with Image.open(answer["heatmap"]) as heatmap:
+        assert heatmap.width >= 64
+    (refused,) = explained["refused"]
+    assert "page.png" in refused["reason"]
+
+
+def test_a_path_is_imported_on_the_way(
+    call: Callable[..., Any], small_data: str, tmp_path: Path, workspace: Workspace
+) -> None:
+    folder = tmp_path / "small"
+    folder.rename(tmp_path / "scans")
+    for _ in range(2):
+        assert call("train", "--data", tmp_path / "scans", *TRAIN)["state"] == "finished"
+    assert len(load_manifest(workspace, "scans")) == 32
+
+
+def test_lists_are_empty_before_anything_is_there(call: Callable[..., Any]) -> None:
+    assert call("data", "list") == []
+    assert call("runs", "list") == []
+
+
+def test_data_sets_are_listed_and_shown(call: Callable[..., Any], small_data: str) -> None:
+    (listed,) = call("data", "list")
+    shown = call("data", "show", small_data)
+    assert listed["name"] == shown["name"] == small_data
+    assert shown["counts"]["NORMAL"] == {"train": 8, "val": 4, "test": 4}
+    assert any("patient" in warning.lower() for warning in shown["warnings"])
+
+
+def test_a_stop_is_asked_for(
+    call: Callable[..., Any], workspace: Workspace, small_config: Any
+) -> None:
+    run, _ = create_run(workspace, small_config)
+    assert call("runs", "stop", run)["stop_requested"] is True
+    assert workspace.run(run).stop_request.exists()
+    journal.append(workspace.run(run).events, Finished(seconds=1))
+    assert call("runs", "stop", run)["stop_requested"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["data", "show", "nothing"], "no data set called 'nothing'"),
+        (["data", "import", "/nowhere", "--name", "x"], "/nowhere"),
+        (["runs", "show", "nothing"], "no run 'nothing'"),
+        (["evaluate", "nothing"], "no run 'nothing'"),
+        (["train", "--data", "nothing", "--weights", "none"], "no data set called 'nothing'"),
+        (["train", "--data", "x", "--depth", "19", "--epochs", "0"], "depth = 19"),
+        (["train"], "Missing option"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_what_the_person_can_mend_is_one_sentence_and_code_2(
+    workspace: Workspace, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MEDXFER_HOME", str(workspace.root))
+    monkeypatch.setattr(sys, "argv", ["medxfer", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    output = capsys.readouterr()
+    assert ended.value.code == 2
+    assert words in output.err
+    assert "Traceback" not in output.err
+    assert output.out == ""
+
+
+def test_a_fault_of_ours_is_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], workspace: Workspace
+) -> None:
+    monkeypatch.setattr("medxfer.cli.runs.list_runs", lambda _: 1 / 0)
+    monkeypatch.setattr(
+        sys, "argv", ["medxfer", "runs", "list", "--workspace", str(workspace.root)]
+    )
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 1
+    assert "fault of medxfer itself" in capsys.readouterr().err
+
+
+def test_answers_and_progress_do_not_mix(
+    workspace: Workspace, small_data: str, tmp_path: Path
+) -> None:
+    done = in_a_process(
+        "data", "import", tmp_path / "small", "--name", "b", "--json", "--workspace", workspace.root
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["name"] == "b"
+    assert "Reading images" in done.stderr
+
+
+def test_the_research_use_line_stands_on_help_and_results(
+    workspace: Workspace, small_data: str
+) -> None:
+    assert RESEARCH_USE_ONLY in " ".join(invoke("--help").output.split())
+
+
+def test_tables_are_aligned_and_show_what_is_missing() -> None:
+    rows = [{"a": "x", "b": 0.5}, {"a": "longer", "b": None}]
+    assert table(rows, {"a": "name", "b": "AUROC"}) == "name    AUROC\nx       0.500\nlonger  –"

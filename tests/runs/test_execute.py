@@ -1,0 +1,220 @@
+"""Executing a run: in the foreground, in a process of its own, and what is left afterwards."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from medxfer import lock
+from medxfer.config import TrainConfig
+from medxfer.data.library import load_manifest
+from medxfer.data.manifest import Split
+from medxfer.errors import RunError, WeightsError
+from medxfer.evaluation.metrics import epoch_metrics, summary
+from medxfer.evaluation.predict import predict
+from medxfer.events import Event, Failed, Fitted, Started
+from medxfer.executors.local import start
+from medxfer.machine import on_cpu
+from medxfer.paths import Workspace
+from medxfer.runs import execute as execution
+from medxfer.runs.evaluate import evaluated
+from medxfer.runs.execute import execute
+from medxfer.runs.loading import load_model
+from medxfer.runs.results import load_predictions, saved_splits
+from medxfer.runs.store import create_run, list_runs, load_run, request_stop
+from medxfer.runs.summary import RunState
+
+
+def carried_out(workspace: Workspace, config: TrainConfig) -> tuple[str, list[Event]]:
+    run, _ = create_run(workspace, config)
+    return run, list(execute(workspace, run))
+
+
+def test_a_finished_run_holds_what_is_needed_to_use_and_judge_it(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, events = carried_out(workspace, small_config)
+
+    loaded = load_run(workspace, run)
+    assert loaded.events == events
+    assert loaded.summary.state is RunState.FINISHED
+    assert [line.run for line in list_runs(workspace)] == [run]
+
+    started = events[0]
+    assert isinstance(started, Started)
+    manifest = load_manifest(workspace, small_config.data)
+    assert started.manifest_hash == manifest.content_hash
+    assert started.split_hash == manifest.split_hash
+    assert started.images == {"train": 16, "val": 8, "test": 8, "excluded": 0}
+    assert started.phases[0].learning_parameters == started.parameters
+    assert {"torch", "torchvision", "medxfer", "python"} <= started.versions.keys()
+
+    assert saved_splits(workspace, run) == ["val", "test"]
+    model = load_model(workspace, run)
+    assert model.classes == manifest.classes
+    assert not model.model.training
+    fitted = next(event for event in events if isinstance(event, Fitted))
+    assert model.epoch == fitted.best_epoch
+    assert len(list(loaded.paths.checkpoints.glob("*.safetensors"))) == 1
+    for split in (Split.VALIDATION, Split.TEST):
+        saved = load_predictions(workspace, run, split)
+        again = predict(model.model, manifest.part(split), on_cpu())
+        np.testing.assert_allclose(saved.logits, again.logits, atol=1e-4)
+        assert saved.facts["image"].tolist() == manifest.part(split).table["image"].tolist()
+    validation = load_predictions(workspace, run, "val")
+    expected = epoch_metrics(validation.truth, validation.logits)
+    assert {k: fitted.validation[k] for k in expected} == pytest.approx(expected)
+    assert summary(validation)["auroc"] == pytest.approx(fitted.validation["auroc"])
+
+
+def test_the_same_settings_give_the_same_weights(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    config = small_config.model_copy(update={"epochs": 1})
+    hashes = {load_model(workspace, carried_out(workspace, config)[0]).sha256 for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_predictions_that_were_not_saved_are_made_when_asked_for(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, _ = carried_out(workspace, small_config.model_copy(update={"epochs": 1}))
+    paths = workspace.run(run)
+    before = load_predictions(workspace, run, "test")
+    paths.predictions("test").unlink()
+    after = evaluated(workspace, run, Split.TEST)
+    np.testing.assert_allclose(after.logits, before.logits, atol=1e-4)
+    assert len(evaluated(workspace, run, Split.TRAIN)) == 16
+    assert saved_splits(workspace, run) == ["train", "val", "test"]
+
+
+def test_a_run_passes_its_backbone_on(workspace: Workspace, small_config: TrainConfig) -> None:
+    first, _ = carried_out(workspace, small_config.model_copy(update={"epochs": 1}))
+    second, events = carried_out(
+        workspace,
+        small_config.model_copy(
+            update={
+                "weights": f"run:{first}",
+                "epochs": 1,
+                "strategy": small_config.strategy.model_copy(update={"name": "all"}),
+            }
+        ),
+    )
+    assert isinstance(events[0], Started)
+    assert first in events[0].weights
+    one, two = (load_model(workspace, run).model.state_dict() for run in (first, second))
+    counters = ("num_batches_tracked",)  # plain batch norm never reads them; they begin at 0
+    assert all(
+        (one[name] == two[name]).all()
+        for name in one
+        if not name.startswith("fc.") and not name.endswith(counters)
+    )
+
+
+def test_a_stop_keeps_what_was_learned(workspace: Workspace, small_config: TrainConfig) -> None:
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 500}))
+    seen: list[Event] = []
+    for event in execute(workspace, run):
+        seen.append(event)
+        if event.kind == "epoch_finished":
+            request_stop(workspace, run)
+    assert seen[-1].kind == "stopped"
+    assert load_run(workspace, run).summary.state is RunState.STOPPED
+    assert load_model(workspace, run).epoch == 1
+    assert saved_splits(workspace, run) == ["val", "test"]
+
+
+def test_a_stop_before_the_first_epoch_ends_leaves_a_usable_network(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, _ = create_run(workspace, small_config)
+    request_stop(workspace, run)
+    assert [event.kind for event in execute(workspace, run)][-1] == "stopped"
+    assert load_model(workspace, run).epoch == 0
+
+
+def test_a_mendable_failure_is_a_sentence(workspace: Workspace, small_config: TrainConfig) -> None:
+    run, events = carried_out(workspace, small_config.model_copy(update={"weights": "run:nobody"}))
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert "nobody" in failed.problem
+    assert failed.remedy
+    assert not failed.error_id
+    assert load_run(workspace, run).summary.problem == failed.problem
+    with pytest.raises(WeightsError, match="no weights yet"):
+        load_model(workspace, run)
+
+
+def test_a_fault_of_ours_has_an_id_and_no_details(
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Iterator[Event]:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(execution, "fit", broken)
+    _, events = carried_out(workspace, small_config)
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error_id
+    assert failed.error_id in failed.remedy
+    assert "secret" not in failed.model_dump_json()
+
+
+def test_a_run_is_executed_by_one_process(workspace: Workspace, small_config: TrainConfig) -> None:
+    run, _ = create_run(workspace, small_config)
+    with (
+        lock.held(workspace.run(run).lock, RunError("")),
+        pytest.raises(RunError, match="another process"),
+    ):
+        list(execute(workspace, run))
+
+
+def wait_until(workspace: Workspace, run: str, *states: RunState, seconds: float = 90) -> RunState:
+    end = time.monotonic() + seconds
+    while (state := load_run(workspace, run).summary.state) not in states:
+        assert time.monotonic() < end, f"still {state} after {seconds} s"
+        time.sleep(0.2)
+    return state
+
+
+def test_a_worker_lives_on_its_own_and_sigterm_stops_it(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    config = small_config.model_copy(update={"epochs": 500, "early_stopping": None})
+    run = start(workspace, config, "request")
+    assert start(workspace, config, "request") == run
+    assert len(list_runs(workspace)) == 1
+    try:
+        wait_until(workspace, run, RunState.RUNNING)
+        while not any(e.kind == "epoch_finished" for e in load_run(workspace, run).events):
+            time.sleep(0.2)
+        started = load_run(workspace, run).events[0]
+        assert isinstance(started, Started)
+        signalled = time.monotonic()
+        os.kill(started.pid, signal.SIGTERM)
+        state = wait_until(workspace, run, RunState.STOPPED, RunState.FAILED, RunState.LOST)
+    finally:
+        request_stop(workspace, run)
+    assert state is RunState.STOPPED
+    assert time.monotonic() - signalled < 30
+    assert load_model(workspace, run)
+    assert "Traceback" not in workspace.run(run).log.read_text()
+    record = json.loads((workspace.run(run).checkpoints / "best.json").read_text())
+    assert record["classes"] == ["NORMAL", "PNEUMONIA"]
+
+
+def test_a_killed_worker_is_lost_and_not_running_for_ever(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run = start(workspace, small_config.model_copy(update={"epochs": 500}))
+    wait_until(workspace, run, RunState.RUNNING)
+    while not load_run(workspace, run).events:
+        time.sleep(0.2)
+    started = load_run(workspace, run).events[0]
+    assert isinstance(started, Started)
+    os.kill(started.pid, signal.SIGKILL)
+    assert wait_until(workspace, run, RunState.LOST, seconds=10) is RunState.LOST
