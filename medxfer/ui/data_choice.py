@@ -40,6 +40,13 @@ def choose_dataset(infos: Sequence[DatasetInfo], label: str = "Data set") -> Dat
     return by_name[chosen]
 
 
+def lead_to_import(words: str) -> None:
+    """Where there is no data set yet: say so, and the one thing to do about it."""
+    st.info(f"**{words}** Import a folder of labelled images first.", icon=":material/info:")
+    if st.button("Import images", type="primary", icon=":material/upload:"):
+        st.switch_page(IMPORT_PAGE)
+
+
 def synthetic_badge(info: DatasetInfo) -> None:
     """Phantoms say so wherever they are named."""
     if info.synthetic:

@@ -28,18 +28,6 @@ def draw_numbers(info: DatasetInfo) -> None:
             figures.metric(f"{split_word(split)} images", number(images), width=150)
 
 
-def draw_warnings(info: DatasetInfo) -> None:
-    """Everything that makes results too good or too uncertain, in one box."""
-    warnings = (*info.warnings, *info.split_warnings)
-    if not warnings:
-        return
-    if len(warnings) == 1:
-        st.warning(plain(warnings[0]), icon=":material/warning:")
-        return
-    lines = "\n".join(f"- {plain(warning)}" for warning in warnings)
-    st.warning(f"**Before you trust a result**\n\n{lines}", icon=":material/warning:")
-
-
 def offer_set_aside(place: Workspace, info: DatasetInfo) -> None:
     """Where patients are on both sides of the given parts: take them out of training."""
     across = info.patients_across_splits

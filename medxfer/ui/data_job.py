@@ -14,6 +14,7 @@ from medxfer.executors.local import spawn
 from medxfer.paths import Workspace
 from medxfer.ui.data_choice import DATA_PAGE, IMPORT_PAGE
 from medxfer.ui.data_source import is_upload
+from medxfer.ui.data_warnings import draw_warnings
 from medxfer.ui.frame import boundary, show_problem
 from medxfer.ui.words import count, duration, number, plain, split_word
 
@@ -102,8 +103,7 @@ def draw_report(report: ImportReport) -> None:
     )
     parts = ", ".join(f"{split_word(split)} {number(n)}" for split, n in report.splits.items())
     st.caption(f"{count(len(report.classes), 'class', 'classes')} · {patients} · {parts}")
-    for warning in report.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+    draw_warnings(report.warnings)
     if report.skipped:
         with st.expander(f"Files left out ({number(len(report.skipped))})"):
             st.dataframe(

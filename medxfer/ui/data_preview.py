@@ -12,6 +12,7 @@ import streamlit as st
 from medxfer.data.importing import Preview, preview
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import apply_pattern
+from medxfer.ui.data_warnings import draw_warnings
 from medxfer.ui.frame import boundary
 from medxfer.ui.words import count, number, plain, split_word
 
@@ -51,9 +52,9 @@ def _draw_understood(found: Preview) -> None:
     st.markdown(f"**{plain(found.layout[:1].upper() + found.layout[1:])}**")
     if found.first_rows:
         st.caption("The first rows, as understood")
-        st.dataframe(
-            pd.DataFrame(list(found.first_rows)), hide_index=True, alt="First rows of the table"
-        )
+        rows = pd.DataFrame(list(found.first_rows))
+        given = rows.loc[:, (rows != "").any()]
+        st.dataframe(given, hide_index=True, alt="First rows of the table")
 
 
 def draw_findings(found: Preview) -> None:
@@ -71,8 +72,7 @@ def draw_findings(found: Preview) -> None:
     if found.skipped:
         lines.append(f"**Left out:** {count(len(found.skipped), 'file')}; listed after the import")
     st.markdown("\n".join(f"- {line}" for line in lines))
-    for warning in found.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+    draw_warnings(found.warnings)
 
 
 def _choose_columns(found: Preview) -> dict[str, str | None]:

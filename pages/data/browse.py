@@ -4,26 +4,26 @@ import streamlit as st
 
 from medxfer.data.library import DatasetInfo, list_datasets
 from medxfer.paths import Workspace
-from medxfer.ui.data_choice import IMPORT_PAGE, choose_dataset, synthetic_badge
+from medxfer.ui.data_choice import choose_dataset, lead_to_import, synthetic_badge
 from medxfer.ui.data_delete import confirm_delete
 from medxfer.ui.data_facts import (
     draw_classes,
     draw_numbers,
     draw_sizes,
     draw_skipped,
-    draw_warnings,
     offer_set_aside,
 )
 from medxfer.ui.data_image import open_image
 from medxfer.ui.data_images import draw_images
 from medxfer.ui.data_table import manifest_of
+from medxfer.ui.data_warnings import draw_warnings
 from medxfer.ui.workspace import workspace
 
 
 def draw(place: Workspace, info: DatasetInfo) -> None:
     synthetic_badge(info)
     draw_numbers(info)
-    draw_warnings(info)
+    draw_warnings((*info.warnings, *info.split_warnings))
     offer_set_aside(place, info)
     manifest = manifest_of(place, info)
     pictures, classes, sizes, skipped = st.tabs(
@@ -54,5 +54,4 @@ if infos:
             confirm_delete(place, info)
     draw(place, info)
 else:
-    st.info("**No data set yet.** Import a folder of labelled images.", icon=":material/info:")
-    st.page_link(IMPORT_PAGE, label="Import images", icon=":material/upload:")
+    lead_to_import("There is no data set yet.")

@@ -6,7 +6,7 @@ from medxfer.data.library import DatasetInfo, list_datasets
 from medxfer.runs.store import list_runs
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.home_steps import draw_steps, steps
-from medxfer.ui.run_choice import RUN_PAGE, STATE_WORDS, run_label
+from medxfer.ui.run_choice import RUN_PAGE, run_label
 from medxfer.ui.words import plain
 from medxfer.ui.workspace import workspace
 
@@ -24,7 +24,8 @@ def draw_recent(runs: list[RunSummary]) -> None:
             icon=":material/show_chart:",
             query_params={"run": run.run},
         )
-        line.caption(f"AUROC {auroc:.3f}" if auroc is not None else STATE_WORDS[run.state])
+        if auroc is not None:
+            line.caption(f"validation AUROC {auroc:.3f}")
 
 
 def newest_first(infos: list[DatasetInfo]) -> list[DatasetInfo]:

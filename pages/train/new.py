@@ -3,7 +3,7 @@
 import streamlit as st
 
 from medxfer.data.library import list_datasets
-from medxfer.ui.data_choice import IMPORT_PAGE
+from medxfer.ui.data_choice import lead_to_import
 from medxfer.ui.frame import boundary
 from medxfer.ui.train_form import draw_form
 from medxfer.ui.train_form_start import draw_start
@@ -20,8 +20,4 @@ if infos:
     with st.bottom, boundary():
         draw_start(place, chosen)
 else:
-    st.info(
-        "**There are no images to learn from yet.** Import a folder of labelled images first.",
-        icon=":material/info:",
-    )
-    st.page_link(IMPORT_PAGE, label="Import images", icon=":material/upload:")
+    lead_to_import("There are no images to learn from yet.")

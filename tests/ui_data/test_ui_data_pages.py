@@ -27,7 +27,7 @@ def _texts(app: object) -> str:
 def test_browse_without_data_leads_to_the_import(open_page: Open) -> None:
     app = open_page(BROWSE)
     assert not app.exception
-    assert "No data set yet" in app.info[0].value
+    assert "no data set yet" in app.info[0].value
 
 
 def test_browse_shows_the_facts(filled: Workspace, open_page: Open) -> None:
