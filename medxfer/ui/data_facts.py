@@ -72,8 +72,8 @@ def draw_sizes(manifest: Manifest) -> None:
     """Picture sizes by class, with the reason to look at them."""
     st.dataframe(picture_sizes(manifest), hide_index=True, alt="Picture sizes by class, pixels")
     st.caption(
-        "Width × height in pixels, each on its own. If the classes differ clearly here, a network may learn where "
-        "a picture came from instead of what it shows."
+        "Width × height in pixels, each on its own. If the classes differ clearly here, a network "
+        "may learn where a picture came from instead of what it shows."
     )
 
 
