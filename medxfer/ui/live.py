@@ -24,9 +24,9 @@ from medxfer.events import (
     Started,
     Stopped,
 )
+from medxfer.lock import is_held
 from medxfer.paths import RunPaths
 from medxfer.runs.journal import read
-from medxfer.lock import is_held
 from medxfer.runs.summary import RunState, state_of
 
 _BATCHES_SHOWN = 400

@@ -1,0 +1,155 @@
+"""One run as it goes on: its state, progress and curves, kept up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medxfer.paths import Workspace
+from medxfer.runs.store import Run, load_run, request_stop
+from medxfer.runs.summary import RunState, RunSummary
+from medxfer.ui.charts import draw_training
+from medxfer.ui.frame import boundary
+from medxfer.ui.live import EventTail, Live, state_now
+from medxfer.ui.run_ending import draw_ending
+from medxfer.ui.run_settings import draw_settings
+from medxfer.ui.words import count, duration, number, plain, size
+
+_REFRESH_SECONDS = 1.5
+_FAST = 10
+"""Images a second from which on decimals say nothing."""
+
+
+def draw_run(place: Workspace, summary: RunSummary) -> None:
+    """The whole run; while it is going on, its moving part refreshes itself."""
+    run = load_run(place, summary.run)
+    tail = _tail(run.paths.events)
+    if state_now(tail, run.paths, summary.created).ended:
+        live = tail.read()
+        draw_ending(run.summary, live)
+        _draw_curves(live, summary.run)
+        _draw_notes(live)
+    else:
+        st.fragment(_draw_moving, run_every=_REFRESH_SECONDS)(place, run)
+    draw_settings(run, tail.live)
+
+
+@boundary()
+def _draw_moving(place: Workspace, run: Run) -> None:
+    tail = _tail(run.paths.events)
+    state = state_now(tail, run.paths, run.summary.created)
+    if state.ended:
+        # The last refresh: the page is drawn once more, whole, and then stands still.
+        st.rerun()
+    stopping = run.paths.stop_request.exists()
+    _draw_state(state, tail.live, stopping)
+    _draw_progress(tail.live)
+    _draw_stop(place, run.summary.run, tail.live, stopping)
+    _draw_curves(tail.live, run.summary.run)
+    _draw_notes(tail.live)
+
+
+def _tail(events: Path) -> EventTail:
+    """The run's events; this session reads each byte of them once."""
+    tail: EventTail | None = st.session_state.get("run-tail")
+    if tail is None or tail.path != events:
+        tail = st.session_state["run-tail"] = EventTail(events)
+    return tail
+
+
+def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
+    if stopping:
+        st.badge("Stopping", icon=":material/stop_circle:", color="orange")
+    elif live.fitted:
+        st.badge("Evaluating", icon=":material/grid_on:", color="blue")
+    elif state is RunState.WAITING or live.started is None:
+        st.badge("Waiting", icon=":material/hourglass:", color="gray")
+    else:
+        st.badge("Training", icon=":material/play_circle:", color="green")
+
+
+def _draw_progress(live: Live) -> None:
+    if live.started is None:
+        st.progress(0.0, text="The worker is loading the images' list and the network.")
+        return
+    st.progress(live.fraction, text=_overall(live))
+    progress = live.progress
+    within = progress.batch / max(progress.batches, 1) if progress else 0.0
+    st.progress(min(within, 1.0), text=_within(live))
+    left = progress.seconds_left if progress else None
+    speed = live.speed
+    with st.container(horizontal=True):
+        st.metric("Time left", duration(left) if left is not None else "–", width=150)
+        st.metric("Images a second", _speed(speed.images_per_second) if speed else "–", width=150)
+        st.metric("Memory", size(speed.memory) if speed else "–", width=150)
+        st.metric("Device", live.started.device, width="content")
+
+
+def _speed(images: float) -> str:
+    return number(images) if images >= _FAST else f"{images:.1f}"
+
+
+def _overall(live: Live) -> str:
+    epoch = live.progress.epoch if live.progress else len(live.epochs)
+    text = f"Epoch {epoch} of {live.planned_epochs}"
+    if live.phase and len(live.plan) > 1:
+        text += (
+            f" · phase {live.phases[-1].phase + 1} of {len(live.plan)}: {plain(live.phase.name)}"
+        )
+    return text
+
+
+def _within(live: Live) -> str:
+    if live.fitted:
+        done = ", ".join(saved.split for saved in live.predictions)
+        return "Asking the best epoch about every image" + (f"; done: {done}" if done else "")
+    if live.progress is None:
+        return "Between two epochs"
+    doing = "Learning" if live.progress.step == "train" else "Looking at the validation images"
+    return f"{doing}: batch {live.progress.batch} of {live.progress.batches}"
+
+
+def _draw_stop(place: Workspace, run: str, live: Live, stopping: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key="run-stop",
+            disabled=stopping or live.fitted is not None,
+            on_click=lambda: _stop(place, run),
+        )
+        if stopping:
+            st.caption("Stopping at the next batch. What it has learned is kept.")
+        else:
+            st.caption("Stops at the next batch and keeps what was learned.")
+
+
+def _stop(place: Workspace, run: str) -> None:
+    request_stop(place, run)
+
+
+def _draw_curves(live: Live, run: str) -> None:
+    if live.started is None and not live.epochs:
+        return
+    if not live.epochs and not live.batches:
+        st.caption("The curves begin with the first batches.")
+        return
+    draw_training(live, key=f"curves-{run}")
+    if best := live.best:
+        st.caption(
+            f"Diamond: best epoch so far, {best.epoch} of {len(live.epochs)} done. "
+            "Train is measured while learning, on varied pictures and with dropout, so it can "
+            "look worse than validation."
+        )
+
+
+def _draw_notes(live: Live) -> None:
+    for note in live.notes:
+        if note.level == "warning":
+            st.warning(plain(note.text), icon=":material/warning:")
+    told = [note for note in live.notes if note.level == "info"]
+    if told:
+        with st.expander(f"{count(len(told), 'note')} from the run"):
+            for note in told:
+                st.markdown(f"- {plain(note.text)}")

@@ -1,0 +1,13 @@
+"""One run: watched while it trains, looked back on when it has ended."""
+
+import streamlit as st
+
+from medxfer.ui.run_choice import choose_run
+from medxfer.ui.run_watch import draw_run
+from medxfer.ui.workspace import workspace
+
+st.title("Run")
+place = workspace()
+chosen = choose_run(place, with_model=False)
+if chosen is not None:
+    draw_run(place, chosen)

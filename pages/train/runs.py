@@ -1,0 +1,9 @@
+"""All runs of this workspace."""
+
+import streamlit as st
+
+from medxfer.ui.run_list import draw_runs
+from medxfer.ui.workspace import workspace
+
+st.title("Runs")
+draw_runs(workspace())

@@ -1,0 +1,169 @@
+"""The list of runs and the page of one run, in every state."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from run_cases import add_run, completed, epoch, learned, progress, select, started, words
+from streamlit.testing.v1 import AppTest
+
+from medxfer.errors import RunError
+from medxfer.events import Failed, Fitted, Note, Stopped
+from medxfer.lock import held
+from medxfer.paths import Workspace
+from medxfer.runs.journal import append
+
+RUNS, RUN = "pages/train/runs.py", "pages/train/run.py"
+BUSY = RunError("The run is busy.")
+Open = Callable[..., AppTest]
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_an_empty_list_says_what_to_do_next(open_page: Open) -> None:
+    app = open_page(RUNS)
+    assert "No run yet" in words(app)
+    assert not app.exception
+    assert not app.dataframe
+
+
+def test_the_list_names_every_run_in_words(home: Workspace, open_page: Open) -> None:
+    add_run(home, completed())
+    add_run(home, [*learned(), Failed(problem="The disk is full.")])
+    table = open_page(RUNS).dataframe[0].value
+    assert set(table["State"]) == {"Finished", "Failed"}
+    assert set(table["Strategy"]) == {"Progressive"}
+    assert table.set_index("State").loc["Finished", "AUROC"] == pytest.approx(0.8)
+
+
+def test_the_list_is_filtered_by_data_set(home: Workspace, open_page: Open) -> None:
+    add_run(home, completed(), data="chests")
+    add_run(home, completed(), data="brains")
+    app = open_page(RUNS)
+    app.selectbox(key="runs-data").select("brains").run()
+    assert list(app.dataframe[0].value["Data set"]) == ["brains"]
+
+
+def test_a_row_of_the_list_opens_its_run(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, completed())
+    app = open_page(RUNS)
+    select(app, app.dataframe[0], rows=[0])
+    assert app.query_params["run"] == run
+    assert "Done after 4 epochs" in words(app)
+
+
+def test_a_run_that_has_just_been_started_waits(home: Workspace, open_page: Open) -> None:
+    app = open_page(RUN, run=add_run(home, []))
+    assert "Waiting" in words(app)
+    assert "Stop" in labels(app)
+
+
+def test_a_running_run_shows_where_it_is(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, [*learned(), progress(3, batch=5)])
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        shown = {metric.label: metric.value for metric in app.metric}
+        assert shown["Time left"] == "1 min"
+        assert shown["Memory"] == "900 MB"
+        assert "Training" in words(app)
+        assert "best epoch so far, 2 of 2" in words(app)
+
+
+def test_stop_says_at_once_that_it_was_heard(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, learned())
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        app.button(key="run-stop").click().run()
+        assert home.run(run).stop_request.exists()
+        assert "Stopping at the next batch" in words(app)
+        assert app.button(key="run-stop").disabled
+
+
+def test_the_page_goes_on_to_the_ending_when_the_run_ends(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, learned())
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        assert "See the results" not in labels(app)
+        for event in completed()[len(learned()) :]:
+            append(home.run(run).events, event)
+    app.run()
+    assert "Finished" in words(app)
+    assert labels(app) == ["See the results"]
+
+
+def test_a_finished_run_leads_to_its_results(home: Workspace, open_page: Open) -> None:
+    app = open_page(RUN, run=add_run(home, completed()))
+    assert "Done after 4 epochs" in words(app)
+    assert [metric.value for metric in app.metric] == ["0.800", "0.800", "0.175"]
+    assert labels(app) == ["See the results"]
+
+
+def test_a_stopped_run_keeps_what_it_learned(home: Workspace, open_page: Open) -> None:
+    ended = [
+        Fitted(reason="stop_requested", best_epoch=2, validation=epoch(2).validation),
+        Stopped(seconds=9),
+    ]
+    app = open_page(RUN, run=add_run(home, [*learned(), *ended]))
+    assert "You stopped it after 2 epochs" in words(app)
+    assert labels(app) == ["See the results"]
+
+
+def test_a_run_stopped_within_its_first_epoch_says_so(home: Workspace, open_page: Open) -> None:
+    ended = [Fitted(reason="stop_requested", best_epoch=None, validation={}), Stopped(seconds=9)]
+    app = open_page(RUN, run=add_run(home, [started(), progress(1), *ended]))
+    assert "within the first epoch" in words(app)
+    assert not app.exception
+
+
+def test_a_failed_run_shows_its_sentence_and_the_way_on(home: Workspace, open_page: Open) -> None:
+    failed = Failed(problem="The loss of *this* run is no number.", remedy="Try a tenth.")
+    app = open_page(RUN, run=add_run(home, [*learned(), failed]))
+    assert "no number" in app.error[0].value
+    assert r"\*this\*" in app.error[0].value
+    assert "Try a tenth" in app.error[0].value
+    assert labels(app) == ["Start a new run"]
+
+
+def test_a_bug_in_a_run_shows_an_id_alone(home: Workspace, open_page: Open) -> None:
+    failed = Failed(problem="Something went wrong.", error_id="ab12cd34")
+    app = open_page(RUN, run=add_run(home, [started(), failed]))
+    assert "ab12cd34" in app.error[0].value
+
+
+def test_a_lost_run_says_that_nobody_knows_why(home: Workspace, open_page: Open) -> None:
+    app = open_page(RUN, run=add_run(home, learned()))
+    assert "is gone" in app.error[0].value
+    assert "2 epochs had been completed" in app.error[0].value
+    assert labels(app) == ["Start a new run"]
+
+
+def test_an_unknown_run_is_a_sentence(home: Workspace, open_page: Open) -> None:
+    add_run(home, completed())
+    app = open_page(RUN, run="20200101-000000-<b>x")
+    assert "There is no run called" in app.warning[0].value
+    assert not app.exception
+
+
+def test_without_an_id_the_newest_run_is_shown(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, completed())
+    app = open_page(RUN)
+    assert app.selectbox(key="run-choice").value == run
+
+
+def test_warnings_of_a_run_are_shown_as_text(home: Workspace, open_page: Open) -> None:
+    note = Note(level="warning", text="Class *rare* has 3 images.")
+    app = open_page(RUN, run=add_run(home, [started(), note, *learned()[1:]]))
+    assert r"\*rare\*" in app.warning[0].value
+
+
+def test_watching_runs_needs_no_torch() -> None:
+    code = (
+        "import sys, medxfer.ui.run_list, medxfer.ui.run_watch, medxfer.ui.result_page; "
+        "import medxfer.ui.explain_page; sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
