@@ -1,0 +1,161 @@
+"""ROC and precision-recall curves of a result."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from medxfer.errors import EvaluationError
+from medxfer.evaluation.curves import Flags, auroc, average_precision, precision_recall, roc
+from medxfer.evaluation.metrics import positive_class
+from medxfer.evaluation.predictions import Floats, Predictions
+from medxfer.reports.stamp import Stamp
+from medxfer.ui.result_foot import with_foot
+from medxfer.ui.words import plain
+
+_TWO = 2
+_WIDTH, _HEIGHT = 440, 460
+_SERIES = (
+    "#16a394", "#d17a2a", "#5b8fe0", "#d9626f", "#a2952a", "#9a78d6", "#4f97b3", "#cc68ab",
+)  # fmt: skip
+"""One colour a class, at about 3:1 or more against both themes' backgrounds."""
+_GUESSING = {"color": "#8a94a6", "width": 1.5, "dash": "dot"}
+
+
+def curve_classes(predictions: Predictions) -> tuple[int, ...]:
+    """The classes that get a curve: the finding of two, else each against the rest."""
+    if len(predictions.classes) == _TWO:
+        return (positive_class(predictions.classes),)
+    return tuple(range(len(predictions.classes)))
+
+
+def roc_figure(predictions: Predictions) -> go.Figure:
+    """ROC curves with the diagonal of chance; classes without one are left out."""
+    figure = _empty("1 − specificity", "sensitivity")
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", name="chance (0.500)", hoverinfo="skip",
+        line=_GUESSING,
+    )  # fmt: skip
+    for cls in curve_classes(predictions):
+        try:
+            curve = roc(predictions, cls)
+        except EvaluationError:
+            continue
+        area = auroc(*_against_rest(predictions, cls))
+        _line(
+            figure,
+            curve["false_positive_rate"],
+            curve["true_positive_rate"],
+            f"{escape(predictions.classes[cls])} (AUROC {area:.3f})",
+            _colour(cls),
+        )
+    return figure
+
+
+def precision_recall_figure(predictions: Predictions) -> go.Figure:
+    """Precision-recall curves, each with its prevalence, which is what chance would give."""
+    figure = _empty("recall", "precision")
+    for cls in curve_classes(predictions):
+        try:
+            curve = precision_recall(predictions, cls)
+        except EvaluationError:
+            continue
+        positive, score = _against_rest(predictions, cls)
+        name = escape(predictions.classes[cls])
+        area = average_precision(positive, score)
+        _line(
+            figure,
+            curve["recall"],
+            curve["precision"],
+            f"{name} (AP {area:.3f})",
+            _colour(cls),
+            "vh",
+        )
+        prevalence = float(positive.mean())
+        figure.add_scatter(
+            x=[0, 1], y=[prevalence] * 2, mode="lines", hoverinfo="skip",
+            name=f"prevalence ({prevalence:.3f})",
+            showlegend=len(predictions.classes) == _TWO,
+            line=_GUESSING,
+        )  # fmt: skip
+    return figure
+
+
+def draw_curves(predictions: Predictions, mark: Stamp, key: str) -> None:
+    """Both figures side by side where there is room; what has no curve says why."""
+    missing = _missing(predictions)
+    if len(missing) < len(curve_classes(predictions)):
+        with st.container(horizontal=True, gap="medium"):
+            _draw(with_foot(roc_figure(predictions), mark), f"{key}-roc", "ROC curve")
+            _draw(
+                with_foot(precision_recall_figure(predictions), mark),
+                f"{key}-pr",
+                "Precision-recall curve",
+            )
+        st.caption(
+            "Dotted: what guessing would give. "
+            + ("Each class against the rest." if len(predictions.classes) > _TWO else "")
+        )
+    for sentence in missing:
+        st.caption(plain(sentence))
+
+
+def _missing(predictions: Predictions) -> list[str]:
+    sentences = []
+    for cls in curve_classes(predictions):
+        try:
+            roc(predictions, cls)
+        except EvaluationError as error:
+            sentences.append(error.problem)
+    return sentences
+
+
+def _draw(figure: go.Figure, key: str, title: str) -> None:
+    with st.container(width=_WIDTH):
+        st.markdown(f"**{title}**")
+        st.plotly_chart(
+            figure,
+            key=key,
+            config={"displaylogo": False, "toImageButtonOptions": {"filename": key}},
+            alt=title,
+        )
+
+
+def _against_rest(predictions: Predictions, cls: int) -> tuple[Flags, Floats]:
+    known = predictions.truth >= 0
+    return predictions.truth[known] == cls, predictions.probabilities[known, cls]
+
+
+def _empty(x: str, y: str) -> go.Figure:
+    figure = go.Figure()
+    axis = {"range": [-0.01, 1.01], "fixedrange": False, "zeroline": False}
+    figure.update_xaxes(**axis, title=x)
+    figure.update_yaxes(**axis, title=y)
+    figure.update_layout(
+        width=_WIDTH,
+        height=_HEIGHT,
+        margin={"l": 55, "r": 10, "t": 34, "b": 58},
+        legend={"x": 0.98, "y": 0.02, "xanchor": "right", "yanchor": "bottom"},
+        hovermode="closest",
+    )
+    return figure
+
+
+def _colour(cls: int) -> str:
+    return _SERIES[cls % len(_SERIES)]
+
+
+def _line(
+    figure: go.Figure,
+    x: pd.Series[float],
+    y: pd.Series[float],
+    name: str,
+    colour: str,
+    shape: str = "linear",
+) -> None:
+    figure.add_scatter(
+        x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 2.5, "shape": shape}
+    )

@@ -1,0 +1,147 @@
+"""Everything of a result to take away: tables as CSV, figures as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from medxfer.errors import EvaluationError
+from medxfer.evaluation.confusion import matrix
+from medxfer.evaluation.curves import precision_recall, roc
+from medxfer.evaluation.metrics import report, summary
+from medxfer.evaluation.predictions import Predictions
+from medxfer.reports.exports import figure_html, table_csv
+from medxfer.reports.stamp import Stamp, stamp
+from medxfer.runs.summary import RunSummary
+from medxfer.ui.charts import COLOURS, CURVES, TRAIN, VALIDATION
+from medxfer.ui.live import Live
+from medxfer.ui.result_curves import curve_classes, precision_recall_figure, roc_figure
+from medxfer.ui.result_matrix import confusion_figure
+
+_Tables = Mapping[str, Callable[[], pd.DataFrame]]
+_Figures = Mapping[str, Callable[[], go.Figure]]
+
+
+def draw_downloads(run: RunSummary, split: str, predictions: Predictions, live: Live) -> None:
+    """A button for each table and figure; a file is made when its button is pressed."""
+    mark, name = stamp(run), f"{run.run}-{split}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Tables (CSV)**", width=130)
+        for title, table in tables(predictions, live).items():
+            _offer(title, f"{name}-{_slug(title)}.csv", "text/csv", _csv(table, mark))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Figures (HTML)**", width=130)
+        for title, figure in figures(predictions, live).items():
+            _offer(title, f"{name}-{_slug(title)}.html", "text/html", _html(figure, title, mark))
+    st.caption(
+        "For a picture (PNG), use the camera above a figure. Each file says which run it is from."
+    )
+
+
+def tables(predictions: Predictions, live: Live) -> _Tables:
+    """What is offered as CSV, made on demand; curves that are not defined are left out."""
+    return {
+        "Predictions": predictions.table,
+        "Figures": lambda: _figures_of(predictions),
+        "Confusion matrix": lambda: _matrix_of(predictions),
+        "Report by class": lambda: report(predictions),
+        "ROC": lambda: _curves_of(predictions, roc),
+        "Precision-recall": lambda: _curves_of(predictions, precision_recall),
+        "Training": lambda: epochs_table(live),
+    }
+
+
+def figures(predictions: Predictions, live: Live) -> _Figures:
+    """What is offered as HTML, made on demand."""
+    classes = predictions.classes
+    return {
+        "Confusion matrix": lambda: confusion_figure(matrix(predictions), classes, False, None),
+        "ROC": lambda: roc_figure(predictions),
+        "Precision-recall": lambda: precision_recall_figure(predictions),
+        "Training": lambda: training_figure(live),
+    }
+
+
+def epochs_table(live: Live) -> pd.DataFrame:
+    """One row an epoch: phase, learning rate, seconds, and every figure of train and validation."""
+    return pd.DataFrame(
+        {
+            "epoch": epoch.epoch,
+            "phase": epoch.phase + 1,
+            "learning_rate": epoch.learning_rate,
+            "seconds": epoch.seconds,
+            "best": epoch.best,
+        }
+        | {f"train_{name}": value for name, value in epoch.train.items()}
+        | {f"validation_{name}": value for name, value in epoch.validation.items()}
+        for epoch in live.epochs
+    )
+
+
+def training_figure(live: Live) -> go.Figure:
+    """Loss, accuracy and AUROC by epoch, one below the other, phase borders as dotted lines."""
+    figure = make_subplots(rows=len(CURVES), cols=1, shared_xaxes=True)
+    numbers = [epoch.epoch for epoch in live.epochs]
+    for row, curve in enumerate(CURVES, start=1):
+        for name, colour, dash in (
+            (TRAIN, COLOURS[TRAIN], "dash"),
+            (VALIDATION, COLOURS[VALIDATION], None),
+        ):
+            values = [getattr(epoch, name).get(curve.figure) for epoch in live.epochs]
+            figure.add_scatter(
+                x=numbers, y=values, name=name, mode="lines+markers", row=row, col=1,
+                line={"color": colour, "dash": dash}, showlegend=row == 1,
+            )  # fmt: skip
+        figure.update_yaxes(title=f"{curve.title}<br>({curve.unit})", row=row, col=1)
+    for started in live.phases[1:]:
+        figure.add_vline(
+            x=started.epoch - 1, line={"color": COLOURS[TRAIN], "width": 1, "dash": "dot"}
+        )
+    figure.update_xaxes(title="epoch", row=len(CURVES), col=1)
+    return figure
+
+
+def _figures_of(predictions: Predictions) -> pd.DataFrame:
+    return pd.DataFrame(list(summary(predictions).items()), columns=["figure", "value"])
+
+
+def _matrix_of(predictions: Predictions) -> pd.DataFrame:
+    table = pd.DataFrame(matrix(predictions), columns=list(predictions.classes))
+    table.insert(0, "truth \\ prediction", list(predictions.classes))
+    return table
+
+
+def _curves_of(
+    predictions: Predictions, curve: Callable[[Predictions, int], pd.DataFrame]
+) -> pd.DataFrame:
+    parts = []
+    for cls in curve_classes(predictions):
+        try:
+            points = curve(predictions, cls)
+        except EvaluationError:
+            continue
+        parts.append(points.assign(**{"class": predictions.classes[cls]}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"class": []})
+
+
+def _csv(table: Callable[[], pd.DataFrame], mark: Stamp) -> Callable[[], str]:
+    return lambda: table_csv(table(), mark)
+
+
+def _html(figure: Callable[[], go.Figure], title: str, mark: Stamp) -> Callable[[], str]:
+    return lambda: figure_html(figure(), title, mark)
+
+
+def _offer(title: str, file: str, kind: str, make: Callable[[], str]) -> None:
+    st.download_button(
+        title, make, file_name=file, mime=kind, on_click="ignore", type="tertiary",
+        icon=":material/download:", key=f"download-{file}",
+    )  # fmt: skip
+
+
+def _slug(title: str) -> str:
+    return title.lower().replace(" ", "-")

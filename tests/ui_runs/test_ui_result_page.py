@@ -1,0 +1,148 @@
+"""The page of a result: figures, cells of the confusion matrix, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+
+import pandas as pd
+import pytest
+from run_cases import add_run, completed, predictions, select, words
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Dataframe
+
+from medxfer import RESEARCH_USE_ONLY
+from medxfer.data.library import load_manifest
+from medxfer.evaluation.predictions import Predictions
+from medxfer.paths import Workspace
+from medxfer.reports.exports import table_csv
+from medxfer.reports.stamp import stamp
+from medxfer.runs.store import load_run
+from medxfer.ui.live import EventTail
+from medxfer.ui.result_downloads import figures, tables
+from medxfer.ui.result_matrix import confusion_figure, confusion_table
+
+RESULT = "pages/results/result.py"
+Open = Callable[..., AppTest]
+
+
+def shown(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def matrix_table(app: AppTest) -> Dataframe:
+    return next(table for table in app.dataframe if table.value.index.name)
+
+
+def test_without_a_model_the_page_says_what_to_do(open_page: Open) -> None:
+    app = open_page(RESULT)
+    assert "no trained model yet" in words(app)
+    assert RESEARCH_USE_ONLY in words(app)
+
+
+def test_a_run_still_training_is_a_sentence(home: Workspace, open_page: Open) -> None:
+    app = open_page(RESULT, run=add_run(home, []))
+    assert "has not begun yet" in words(app)
+
+
+def test_headline_figures_come_with_their_n(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run)
+    # 4 of 6 NORMAL and 5 of 6 PNEUMONIA are right.
+    assert shown(app)["Sensitivity"] == f"{5 / 6:.3f}"
+    assert shown(app)["Specificity"] == f"{4 / 6:.3f}"
+    assert shown(app)["Accuracy"] == "0.750"
+    assert "12 images, 12 patients" in words(app)
+    assert RESEARCH_USE_ONLY in words(app)
+    assert "The test set is for the end" not in words(app)
+
+
+def test_test_figures_carry_a_warning(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run, split="test")
+    assert "The test set is for the end" in words(app)
+
+
+def test_an_undefined_figure_says_why(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, completed())
+    predictions("val", truth=[0] * 12).save(home.run(run).predictions("val"))
+    app = open_page(RESULT, run=run)
+    assert shown(app)["AUROC"] == "not defined"
+    assert shown(app)["Sensitivity"] == "not defined"
+    assert "no “PNEUMONIA” case" in words(app)
+    assert not app.exception
+
+
+def test_the_keyboard_way_opens_a_cell(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run)
+    select(app, matrix_table(app), cells=[(0, "PNEUMONIA")])
+    assert app.query_params["cell"] == "0-1"
+    assert "NORMAL, called PNEUMONIA: 2 images" in words(app)
+
+
+def test_a_cell_is_closed_and_opened_again(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run, cell="1-0")
+    assert "PNEUMONIA, called NORMAL: 1 image" in words(app)
+    next(button for button in app.button if button.label == "Close").click().run()
+    assert "cell" not in app.query_params
+    select(app, matrix_table(app), cells=[(1, "NORMAL")])
+    assert "PNEUMONIA, called NORMAL: 1 image" in words(app)
+
+
+def test_images_whose_data_set_is_gone_are_listed(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run, cell="0-1")
+    assert "There is no data set called" in words(app)
+    assert any("prediction" in table.value.columns for table in app.dataframe)
+
+
+def test_images_of_a_cell_are_shown(home: Workspace, small_data: str, open_page: Open) -> None:
+    manifest = load_manifest(home, small_data)
+    run = add_run(home, completed(), data=small_data)
+    made = predictions()
+    facts = made.facts.assign(image=manifest.table["image"].iloc[:12].to_list())
+    made = Predictions(made.classes, facts, made.truth, made.logits)
+    made.save(home.run(run).predictions("val"))
+    app = open_page(RESULT, run=run, cell="0-1")
+    assert "Open an image to see its heatmap" in words(app)
+    assert "can no longer be shown" not in words(app)
+    assert not app.exception
+
+
+def test_a_cell_that_does_not_exist_is_no_cell(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run, cell="7-9")
+    assert not app.exception
+    assert "called PNEUMONIA:" not in words(app)
+
+
+def test_the_figure_has_a_square_to_click_in_every_cell() -> None:
+    made = confusion_figure(pd.DataFrame([[4, 2], [1, 5]]).to_numpy(), ("a", "<b>"), False, None)
+    assert [tuple(cell) for cell in made.data[1].customdata] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert "<b>" not in made.layout.xaxis.ticktext[1]
+
+
+def test_by_row_a_class_without_images_is_a_dash() -> None:
+    table = confusion_table(pd.DataFrame([[3, 1], [0, 0]]).to_numpy(), ("a", "b"), True)
+    assert table.to_numpy().tolist() == [["75.0 %", "25.0 %"], ["–", "–"]]
+
+
+def offered(home: Workspace, run: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    live = EventTail(home.run(run).events).read()
+    for title, make in tables(predictions(), live).items():
+        yield title, make()
+
+
+def test_every_table_is_a_csv_with_the_research_use_line(
+    home: Workspace, finished_run: str
+) -> None:
+    mark = stamp(load_run(home, finished_run).summary)
+    for title, table in offered(home, finished_run):
+        text = table_csv(table, mark)
+        assert RESEARCH_USE_ONLY in text, title
+        assert len(pd.read_csv(StringIO(text), comment="#")) == len(table), title
+
+
+@pytest.mark.parametrize("truth", [None, [0] * 12])
+def test_every_figure_can_be_made(
+    home: Workspace, finished_run: str, truth: list[int] | None
+) -> None:
+    live = EventTail(home.run(finished_run).events).read()
+    for make in figures(predictions("val", truth), live).values():
+        assert make().to_dict()["layout"]
