@@ -1,0 +1,64 @@
+"""Several scans at once: a line for each, and one of them in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from medxfer.errors import MedxferError
+from medxfer.paths import Workspace
+from medxfer.runs.summary import RunSummary
+from medxfer.ui.explain_serving import explained
+from medxfer.ui.explain_source import Scan
+from medxfer.ui.explain_view import draw_explanation
+from medxfer.ui.frame import show_problem
+from medxfer.ui.words import count, plain
+
+
+def draw_scans(place: Workspace, run: RunSummary, scans: Sequence[Scan]) -> None:
+    """Every scan's answer in a table if there are several, and the chosen one explained.
+
+    A scan that cannot be judged shows its sentence; the others are not affected.
+    """
+    if not scans:
+        return
+    usable, rows = [], []
+    for scan in scans:
+        try:
+            answer = explained(place, run.run, scan.digest, scan.pixels)
+        except MedxferError as error:
+            st.caption(f"{plain(scan.name)}:")
+            show_problem(error)
+            continue
+        usable.append(scan)
+        rows.append(
+            {
+                "Scan": scan.name,
+                "Prediction": answer.classes[answer.predicted],
+                "Probability": float(answer.probabilities[answer.predicted]),
+            }
+        )
+    if not usable:
+        return
+    shown = _choose(usable, rows) if len(usable) > 1 else usable[0]
+    draw_explanation(place, run, shown)
+
+
+def _choose(scans: Sequence[Scan], rows: Sequence[dict[str, object]]) -> Scan:
+    st.caption(f"{count(len(scans), 'scan')}. Select a row to see its heatmap.")
+    table = st.dataframe(
+        list(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="scan-table",
+        column_config={
+            "Probability": st.column_config.ProgressColumn(
+                min_value=0, max_value=1, format="percent"
+            )
+        },
+        alt="Uploaded scans with prediction and probability",
+    )
+    chosen = table.selection.rows
+    return scans[chosen[0]] if chosen and chosen[0] < len(scans) else scans[0]

@@ -1,0 +1,132 @@
+"""Which scans are explained: uploaded ones, or one of the data set."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from medxfer.data.library import load_manifest
+from medxfer.data.manifest import PARTS, Manifest, Split
+from medxfer.data.readers import read_bytes, read_picture_bytes
+from medxfer.errors import DataError, MedxferError
+from medxfer.paths import Workspace
+from medxfer.ui.frame import show_problem
+from medxfer.ui.words import count, plain, split_word
+
+UPLOAD, DATA_SET = "Upload", "From the data set"
+_LARGEST_UPLOAD_MB = 64
+_ANY = "Any class"
+_SPLIT_KEY, _CLASS_KEY = "scan-split", "scan-class"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A picture to explain: its name, pixels, the SHA-256 of its file, and what is known of it."""
+
+    name: str
+    digest: str
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+    truth: str = ""
+    split: str = ""
+
+
+def choose_scans(place: Workspace, data: str) -> list[Scan]:
+    """The scans the person chose, by either way; what cannot be used says why."""
+    wanted = st.query_params.get("image", "")
+    way = st.segmented_control(
+        "Scans",
+        [UPLOAD, DATA_SET],
+        default=DATA_SET if wanted else UPLOAD,
+        required=True,
+        key="scan-way",
+        label_visibility="collapsed",
+    )
+    return _uploaded() if way == UPLOAD else _from_data(place, data, wanted)
+
+
+def read_scan(content: bytes, name: str) -> Scan:
+    """A scan from a file's bytes, judged by its content; ImageError says what is wrong."""
+    picture = read_picture_bytes(content, name)
+    return Scan(name, hashlib.sha256(content).hexdigest(), picture.pixels, picture.notes)
+
+
+def _uploaded() -> list[Scan]:
+    files = st.file_uploader(
+        "One or several scans: PNG, JPEG, TIFF or BMP",
+        accept_multiple_files=True,
+        max_upload_size=_LARGEST_UPLOAD_MB,
+        key="scan-files",
+    )
+    scans = []
+    for file in files:
+        try:
+            scans.append(read_scan(file.getvalue(), file.name))
+        except MedxferError as error:
+            show_problem(error)
+    return scans
+
+
+def _from_data(place: Workspace, data: str, wanted: str) -> list[Scan]:
+    try:
+        manifest = load_manifest(place, data)
+    except DataError as error:
+        show_problem(error)
+        return []
+    _follow(manifest, wanted)
+    rows = _filtered(manifest)
+    if rows.empty:
+        st.info("No image of this class is in this part. Choose another.")
+        return []
+    row = _one_of(rows, manifest, wanted)
+    st.query_params["image"] = row["image"]
+    path = manifest.path(row["file"])
+    scan = read_scan(read_bytes(path), path.name)
+    return [Scan(row["image"], scan.digest, scan.pixels, scan.notes, row["label"], row["split"])]
+
+
+def _follow(manifest: Manifest, wanted: str) -> None:
+    """Set the filters so that they fit the image the address names."""
+    named = manifest.table[manifest.table["image"] == wanted]
+    if named.empty:
+        return
+    row = named.iloc[0]
+    st.session_state[_SPLIT_KEY] = row["split"]
+    if st.session_state.get(_CLASS_KEY, _ANY) != row["label"]:
+        st.session_state[_CLASS_KEY] = _ANY
+
+
+def _forget_image() -> None:
+    st.query_params.pop("image", None)
+
+
+def _filtered(manifest: Manifest) -> pd.DataFrame:
+    present = set(manifest.table["split"])
+    parts = [str(split) for split in [*reversed(PARTS), Split.EXCLUDED] if str(split) in present]
+    left, right = st.columns(2)
+    split = left.selectbox(
+        "Part", parts, format_func=split_word, key=_SPLIT_KEY, on_change=_forget_image
+    )
+    label = right.selectbox(
+        "Class", [_ANY, *manifest.classes], key=_CLASS_KEY, on_change=_forget_image
+    )
+    table = manifest.table[manifest.table["split"] == split]
+    return table if label == _ANY else table[table["label"] == label]
+
+
+def _one_of(rows: pd.DataFrame, manifest: Manifest, wanted: str) -> pd.Series[str]:
+    """The image the address names, else the one the person stepped to or drew."""
+    named = manifest.table[manifest.table["image"] == wanted]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Another one", icon=":material/casino:", key="scan-random"):
+            named = rows.iloc[[random.randrange(len(rows))]]  # noqa: S311 - a draw, not a secret
+        st.caption(f"Any of {count(len(rows), 'image')}, drawn at random.")
+    if wanted and named.empty:
+        st.caption(f"“{plain(wanted)}” is not in this data set; here is another image.")
+    return (named if not named.empty else rows).iloc[0]

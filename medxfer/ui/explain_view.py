@@ -1,0 +1,151 @@
+"""One explanation on screen: probabilities, the picture with its heatmap, downloads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from medxfer.paths import Workspace
+from medxfer.reports.exports import explanation_json, heatmap_png
+from medxfer.reports.stamp import stamp
+from medxfer.runs.summary import RunSummary
+from medxfer.ui.charts import COLOURS, TRAIN, VALIDATION
+from medxfer.ui.explain_pictures import overlay_of
+from medxfer.ui.explain_serving import METHOD_WORDS, classes_of, explained
+from medxfer.ui.explain_source import Scan
+from medxfer.ui.overlay_component import draw_overlay
+from medxfer.ui.words import plain, split_word
+
+if TYPE_CHECKING:
+    from medxfer.explain.heatmap import Explanation
+
+_PREDICTED = -1
+_ROW_HEIGHT = 34
+
+
+def draw_explanation(place: Workspace, run: RunSummary, scan: Scan) -> None:
+    """Answer and heatmap of one scan, with the choice of class, method and colours."""
+    target, method, colour_map = _choices(place, run.run)
+    answer = explained(place, run.run, scan.digest, scan.pixels, target, method)
+    _draw_answer(answer, scan)
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    with left:
+        _draw_probabilities(answer)
+    with right:
+        st.caption(_strength(answer))
+        st.caption(
+            "A heatmap shows where the network looked, not why, and not that it is right. A wrong "
+            "answer has a heatmap too."
+        )
+    draw_overlay(overlay_of(answer, scan, colour_map), key="overlay")
+    _draw_downloads(answer, scan, run, colour_map)
+
+
+def _choices(place: Workspace, run: str) -> tuple[int | None, str, str]:
+    from medxfer.explain.heatmap import METHODS
+    from medxfer.explain.overlay import COLOUR_MAPS
+
+    classes = classes_of(place, run)
+    first, second, third = st.columns(3)
+    target = first.selectbox(
+        "Heatmap of",
+        [_PREDICTED, *range(len(classes))],
+        format_func=lambda index: "the predicted class" if index < 0 else classes[index],
+        key="explain-target",
+    )
+    method = second.selectbox(
+        "Method", list(METHODS), format_func=lambda name: METHOD_WORDS.get(name, name),
+        key="explain-method",
+    )  # fmt: skip
+    colour_map = third.selectbox(
+        "Colours", list(COLOUR_MAPS), format_func=str.capitalize, key="explain-colours"
+    )
+    return (None if target == _PREDICTED else target), method, colour_map
+
+
+def _draw_answer(answer: Explanation, scan: Scan) -> None:
+    name = answer.classes[answer.predicted]
+    sure = answer.probabilities[answer.predicted]
+    st.markdown(f"### {plain(name)}, {100 * sure:.1f} %")
+    if scan.truth:
+        right = "which is right" if scan.truth == name else "which is wrong"
+        st.caption(
+            f"{split_word(scan.split)} image {plain(scan.name)}, labelled {plain(scan.truth)}: "
+            f"the network says {plain(name)}, {right}."
+        )
+    else:
+        st.caption(f"What the network says of {plain(scan.name)}.")
+    for note in scan.notes:
+        st.caption(f"Read with a change: {plain(note)}.")
+
+
+def _draw_probabilities(answer: Explanation) -> None:
+    table = pd.DataFrame(
+        {
+            "class": answer.classes,
+            "probability": answer.probabilities,
+            "text": [f"{100 * value:.1f} %" for value in answer.probabilities],
+            "predicted": [index == answer.predicted for index in range(len(answer.classes))],
+        }
+    )
+    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
+    x = {
+        "field": "probability",
+        "type": "quantitative",
+        "title": "probability",
+        "scale": {"domain": [0, 1.15]},
+        "axis": {"values": [0, 0.5, 1], "grid": False},
+    }
+    colour = {
+        "condition": {"test": "datum.predicted", "value": COLOURS[VALIDATION]},
+        "value": COLOURS[TRAIN],
+    }
+    text = {"type": "text", "align": "left", "dx": 5, "color": COLOURS[TRAIN]}
+    spec = {
+        "layer": [
+            {"mark": {"type": "bar", "cornerRadiusEnd": 3}, "encoding": {"color": colour}},
+            {"mark": text, "encoding": {"text": {"field": "text"}}},
+        ],
+        "encoding": {"x": x, "y": y | {"axis": {"labelLimit": 160}}},
+    }
+    st.vega_lite_chart(
+        table,
+        spec,
+        key="explain-probabilities",
+        height=_ROW_HEIGHT * len(table) + 50,
+        alt=", ".join(f"{row.text} {getattr(row, 'class', '')}" for row in table.itertuples()),
+    )
+
+
+def _strength(answer: Explanation) -> str:
+    name = plain(answer.classes[answer.target])
+    if answer.raw_maximum <= 0:
+        return f"Nothing in the picture speaks for {name}: the heatmap is empty."
+    return (
+        f"Heatmap of {name}. Strongest evidence before scaling: {answer.raw_maximum:.3g}; the "
+        "colours are scaled to it, so compare this figure, not the brightness, between pictures."
+    )
+
+
+def _draw_downloads(answer: Explanation, scan: Scan, run: RunSummary, colour_map: str) -> None:
+    name = f"{run.run}-{scan.digest[:8]}-{answer.method}-{answer.target}"
+    mark = stamp(run)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download picture (PNG)",
+            data=lambda: heatmap_png(scan.pixels, answer, mark, colour_map=colour_map),
+            file_name=f"{name}.png",
+            mime="image/png",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Download figures (JSON)",
+            data=explanation_json(answer, mark),
+            file_name=f"{name}.json",
+            mime="application/json",
+            on_click="ignore",
+            icon=":material/download:",
+        )

@@ -1,0 +1,16 @@
+"""What a trained network says of a scan, and where it looked."""
+
+import streamlit as st
+
+from medxfer.ui.explain_page import draw_scans
+from medxfer.ui.explain_source import choose_scans
+from medxfer.ui.frame import research_use
+from medxfer.ui.run_choice import choose_run
+from medxfer.ui.workspace import workspace
+
+st.title("Explain a scan")
+place = workspace()
+chosen = choose_run(place, with_model=True)
+if chosen is not None:
+    draw_scans(place, chosen, choose_scans(place, chosen.data))
+research_use()

@@ -1,0 +1,140 @@
+"""The page that explains scans: uploads good and bad, images of the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from run_cases import add_run, completed, select, words
+from streamlit.testing.v1 import AppTest
+
+from medxfer import RESEARCH_USE_ONLY
+from medxfer.config import Depth, HeadConfig, Stage
+from medxfer.data.library import load_manifest
+from medxfer.explain.heatmap import Explanation
+from medxfer.paths import Workspace
+from medxfer.ui import explain_serving
+from medxfer.ui.explain_pictures import overlay_of
+from medxfer.ui.explain_source import Scan
+
+EXPLAIN = "pages/explain/scan.py"
+Open = Callable[..., AppTest]
+
+
+def picture(seed: int = 0) -> bytes:
+    file = BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 255, (48, 64), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def run_with_network(home: Workspace, small_data: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A finished run on the small data set, its network untrained and frozen throughout."""
+    import torch
+
+    from medxfer.models.resnet import build
+    from medxfer.runs.loading import LoadedModel
+
+    run = add_run(home, completed(), data=small_data)
+    torch.manual_seed(0)
+    model = build(Depth.RESNET18, 2, HeadConfig(kind="linear")).eval().requires_grad_(False)
+    loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), None, 4, "0" * 64)  # type: ignore[arg-type]
+    monkeypatch.setattr("medxfer.runs.loading.load_model", lambda *_: loaded)
+    return run
+
+
+def test_without_a_model_the_page_says_what_to_do(open_page: Open) -> None:
+    app = open_page(EXPLAIN)
+    assert "no trained model yet" in words(app)
+    assert RESEARCH_USE_ONLY in words(app)
+
+
+def test_an_image_of_the_data_set_is_explained(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open
+) -> None:
+    row = load_manifest(home, small_data).table.iloc[0]
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert not app.exception
+    assert f"labelled {row['label']}" in words(app)
+    assert app.selectbox(key="scan-split").value == row["split"]
+    assert "A heatmap shows where the network looked" in words(app)
+    assert RESEARCH_USE_ONLY in words(app)
+
+
+def test_class_and_method_can_be_chosen(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    app.selectbox(key="explain-target").select(1)
+    app.selectbox(key="explain-method").select("layercam").run()
+    assert "Heatmap of PNEUMONIA" in words(app)
+    assert not app.exception
+
+
+def test_another_image_is_drawn(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    app.button(key="scan-random").click().run()
+    assert not app.exception
+    assert app.query_params["image"]
+
+
+def test_an_image_that_is_gone_gives_way_to_another(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="gone")
+    assert "is not in this data set" in words(app)
+    assert "What the network" not in words(app)
+
+
+def test_a_bad_upload_does_not_spoil_the_others(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network)
+    good, bad = picture(), b"<html>no picture</html>"
+    app.file_uploader(key="scan-files").set_value(
+        [
+            ("a.png", good, "image/png"),
+            ("bad.png", bad, "image/png"),
+            ("cut.png", good[: len(good) // 2], "image/png"),
+            ("b.png", picture(1), "image/png"),
+        ]
+    ).run()
+    assert len(app.warning) == 2
+    assert list(app.dataframe[0].value["Scan"]) == ["a.png", "b.png"]
+    assert "A heatmap shows where the network looked" in words(app)
+    select(app, app.dataframe[0], rows=[1])
+    assert r"What the network says of b\.png" in words(app)
+
+
+def test_a_scan_that_cannot_be_judged_says_why(run_with_network: str, open_page: Open) -> None:
+    file = BytesIO()
+    Image.new("L", (64, 64), 7).save(file, "PNG")
+    app = open_page(EXPLAIN, run=run_with_network)
+    app.file_uploader(key="scan-files").set_value(
+        [("flat.png", file.getvalue(), "image/png")]
+    ).run()
+    assert "one single grey value" in app.warning[0].value
+
+
+def test_scans_that_differ_in_one_pixel_are_not_confused(
+    home: Workspace, run_with_network: str
+) -> None:
+    one = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    two = one.copy()
+    two[20:40, 20:40] = 255
+    first = explain_serving.explained(home, run_with_network, "a" * 64, one)
+    second = explain_serving.explained(home, run_with_network, "b" * 64, two)
+    assert not np.array_equal(first.probabilities, second.probabilities)
+
+
+def test_the_view_outlines_what_the_network_saw() -> None:
+    heatmap = np.zeros((100, 200), dtype=np.float32)
+    heatmap[90, 190] = 1
+    answer = Explanation(
+        ("a", "b"), np.array([0.2, 0.8]), 1, 0, heatmap, 2.0, (50, 0, 150, 100), "gradcam",
+        Stage.LAYER4,
+    )  # fmt: skip
+    scan = Scan("x.png", "0" * 64, np.zeros((100, 200, 3), dtype=np.uint8))
+    view = overlay_of(answer, scan, "inferno")
+    assert view.seen == (0.25, 0.0, 0.75, 1.0)
+    assert view.heat_alt.endswith("strongest at the bottom right of the picture")
+    assert view.colours[0] == "#000004"
+    assert view.picture.startswith("data:image/png;base64,")
