@@ -15,6 +15,7 @@ from medxfer.ui.result_foot import with_foot
 from medxfer.ui.result_matrix import Cell, confusion_figure, confusion_table
 
 COUNTS, ROWS = "Counts", "By row"
+_FIGURE, _TABLE = "figure", "table"
 
 
 def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | None:
@@ -24,8 +25,7 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
         "Show", [COUNTS, ROWS], default=COUNTS, required=True, key=f"{key}-as"
     )
     chosen = _chosen(len(predictions.classes))
-    # A new name after each "close", or choosing the same cell again would be no change.
-    turn = f"{key}-{st.session_state.get(f'{key}-turn', 0)}"
+    figure_key, table_key = _name(key, _FIGURE), _name(key, _TABLE)
     with st.container(horizontal=True, gap="large"):
         st.plotly_chart(
             with_foot(
@@ -33,8 +33,8 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
                 mark,
             ),
             width="content",
-            key=f"{turn}-figure",
-            on_select=lambda: _take_point(turn),
+            key=figure_key,
+            on_select=lambda: _take_point(key, figure_key),
             selection_mode="points",
             config={"displaylogo": False, "toImageButtonOptions": {"filename": "confusion-matrix"}},
             alt="Confusion matrix; the table beside it holds the same numbers",
@@ -44,8 +44,8 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
             st.dataframe(
                 confusion_table(counts, predictions.classes, shown == ROWS),
                 width="content",
-                key=f"{turn}-table",
-                on_select=lambda: _take_table_cell(turn, predictions.classes),
+                key=table_key,
+                on_select=lambda: _take_table_cell(key, table_key, predictions.classes),
                 selection_mode="single-cell",
                 alt="Confusion matrix: rows are the truth, columns the prediction",
             )
@@ -55,7 +55,18 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
 def close_cell(key: str) -> None:
     """No cell is chosen any more."""
     st.query_params.pop("cell", None)
-    st.session_state[f"{key}-turn"] = st.session_state.get(f"{key}-turn", 0) + 1
+    _begin_anew(key, _FIGURE)
+    _begin_anew(key, _TABLE)
+
+
+def _name(key: str, way: str) -> str:
+    return f"{key}-{way}-{st.session_state.get(f'{key}-{way}-turn', 0)}"
+
+
+def _begin_anew(key: str, way: str) -> None:
+    """Forget what figure or table has selected, by a new name: choosing that again must count."""
+    turn = f"{key}-{way}-turn"
+    st.session_state[turn] = st.session_state.get(turn, 0) + 1
 
 
 def _chosen(classes: int) -> Cell | None:
@@ -67,18 +78,16 @@ def _chosen(classes: int) -> Cell | None:
     return cell if max(cell) < classes else None
 
 
-def _take_point(turn: str) -> None:
-    points = st.session_state[f"{turn}-figure"].selection.points
+def _take_point(key: str, name: str) -> None:
+    points = st.session_state[name].selection.points
     if points:
         truth, predicted = points[0]["customdata"]
-        _set_cell(int(truth), int(predicted))
+        st.query_params["cell"] = f"{truth}-{predicted}"
+        _begin_anew(key, _TABLE)
 
 
-def _take_table_cell(turn: str, classes: tuple[str, ...]) -> None:
-    cells = st.session_state[f"{turn}-table"].selection.cells
+def _take_table_cell(key: str, name: str, classes: tuple[str, ...]) -> None:
+    cells = st.session_state[name].selection.cells
     if cells and cells[0][1] in classes:
-        _set_cell(int(cells[0][0]), classes.index(cells[0][1]))
-
-
-def _set_cell(truth: int, predicted: int) -> None:
-    st.query_params["cell"] = f"{truth}-{predicted}"
+        st.query_params["cell"] = f"{cells[0][0]}-{classes.index(cells[0][1])}"
+        _begin_anew(key, _FIGURE)
