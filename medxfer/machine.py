@@ -36,9 +36,7 @@ class Machine:
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision where it was chosen, nothing elsewhere."""
-        return torch.autocast(
-            self.device.type, self.dtype, enabled=self.dtype is not torch.float32
-        )
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     def memory(self) -> int:
         """Bytes allocated on the GPU; on a CPU, resident bytes of this process."""

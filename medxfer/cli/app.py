@@ -20,18 +20,19 @@ from medxfer.paths import HOME_VARIABLE
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @command
 def app(session: Session, port: int) -> int:
-    """Serve the app on 127.0.0.1 and prepare the demo data set on first use."""
+    """Serve the app on 127.0.0.1; draw the demo data set on first use."""
     home = Path(medxfer.__file__).resolve().parents[1]
     if not (home / "app.py").is_file():
         raise WorkspaceError(
             "The app's pages are not beside the installed package.",
             "Run it from a clone of the repository: make app",
         )
-    ensure_demo(session.workspace, Counter("Drawing the demo data set"))
-    say(f"medxfer: http://127.0.0.1:{port}  (Ctrl-C ends it; runs go on)")
-    arguments = [
-        sys.executable, "-m", "streamlit", "run", "app.py",
-        "--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true",
-    ]  # fmt: skip
+    ensure_demo(session.workspace, Counter("Drawing the demo data set, patients"))
+    say(f"medxfer: http://127.0.0.1:{port}  (Ctrl-C ends the app; runs go on)")
+    # a module of its own process: the command line itself never imports streamlit
+    arguments = [sys.executable, "-m", "medxfer.ui.serve", "--server.port", str(port)]
     environment = os.environ | {HOME_VARIABLE: str(session.workspace.root)}
-    return subprocess.run(arguments, cwd=home, env=environment, check=False).returncode  # noqa: S603
+    try:
+        return subprocess.run(arguments, cwd=home, env=environment, check=False).returncode  # noqa: S603
+    except KeyboardInterrupt:
+        return 0

@@ -28,9 +28,7 @@ REFUSED = 2
 @click.option("--method", default="gradcam", show_default=True,
               help="gradcam, gradcam++, layercam or xgradcam.")  # fmt: skip
 @command
-def explain(
-    session: Session, run: str, files: tuple[Path, ...], out: Path, **options: Any
-) -> int:
+def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **options: Any) -> int:
     """Predict single scans and save a heatmap of each; a file that cannot be used is refused.
 
     Exit code 2 if any file was refused; the others are answered all the same.
