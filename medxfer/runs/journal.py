@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from medxfer.errors import RunError
 from medxfer.events import Event, parse
 
 
@@ -18,6 +21,9 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     """The events from byte `offset` on, and the offset to go on from next time.
 
     A last line that is still being written is left for next time; a missing file has no events.
+
+    Raises:
+        RunError: a line is not an event of this version of medxfer.
     """
     try:
         with path.open("rb") as file:
@@ -26,4 +32,11 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     except FileNotFoundError:
         return [], offset
     complete = written[: written.rfind(b"\n") + 1]
-    return [parse(line) for line in complete.splitlines()], offset + len(complete)
+    try:
+        return [parse(line) for line in complete.splitlines()], offset + len(complete)
+    except ValidationError as error:
+        raise RunError(
+            f"The events of run {path.parent.name} cannot be read: {path.name} is damaged, or was "
+            "written by a newer version of medxfer.",
+            "Its model and predictions may still be used; train again to have the whole run.",
+        ) from error

@@ -87,8 +87,8 @@ def load_run(workspace: Workspace, run: str) -> Run:
         RunError: there is no such run, or its folder is damaged or of a newer version.
     """
     paths, spec = run_folder(workspace, run), _spec(workspace, run)
+    alive = lock.is_held(paths.lock)  # asked first: a run that ends meanwhile is not lost
     events, _ = journal.read(paths.events)
-    alive = lock.is_held(paths.lock)
     summary = summarise(run, spec.settings, spec.created, events, alive=alive)
     return Run(summary, spec.settings, events, paths)
 

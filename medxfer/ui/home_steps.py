@@ -9,8 +9,8 @@ import streamlit as st
 
 from medxfer.data.library import DatasetInfo
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.data_choice import DATA_PAGE, IMPORT_PAGE, synthetic_badge
-from medxfer.ui.run_choice import NEW_PAGE, RESULT_PAGE, RUN_PAGE
+from medxfer.ui.data.choice import DATA_PAGE, IMPORT_PAGE, synthetic_badge
+from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE, RUN_PAGE
 from medxfer.ui.words import count, plain
 
 

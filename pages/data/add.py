@@ -4,9 +4,9 @@ import streamlit as st
 
 from medxfer.data.import_job import find_job
 from medxfer.paths import Workspace
-from medxfer.ui.data_job import begin, draw_job, draw_running
-from medxfer.ui.data_preview import choose_options, draw_findings
-from medxfer.ui.data_source import choose_source, suggest_name
+from medxfer.ui.data.job import begin, draw_job, draw_running
+from medxfer.ui.data.preview import choose_options, draw_findings
+from medxfer.ui.data.source import choose_source, suggest_name
 from medxfer.ui.words import count
 from medxfer.ui.workspace import workspace
 

@@ -4,19 +4,19 @@ import streamlit as st
 
 from medxfer.data.library import DatasetInfo, list_datasets
 from medxfer.paths import Workspace
-from medxfer.ui.data_choice import choose_dataset, lead_to_import, synthetic_badge
-from medxfer.ui.data_delete import confirm_delete
-from medxfer.ui.data_facts import (
+from medxfer.ui.data.choice import choose_dataset, lead_to_import, synthetic_badge
+from medxfer.ui.data.delete import confirm_delete
+from medxfer.ui.data.facts import (
     draw_classes,
     draw_numbers,
     draw_sizes,
     draw_skipped,
     offer_set_aside,
 )
-from medxfer.ui.data_image import open_image
-from medxfer.ui.data_images import draw_images
-from medxfer.ui.data_table import manifest_of
-from medxfer.ui.data_warnings import draw_warnings
+from medxfer.ui.data.image import open_image
+from medxfer.ui.data.images import draw_images
+from medxfer.ui.data.table import manifest_of
+from medxfer.ui.data.warnings import draw_warnings
 from medxfer.ui.workspace import workspace
 
 

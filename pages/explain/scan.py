@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from medxfer.ui.explain_page import draw_scans
-from medxfer.ui.explain_source import choose_scans
+from medxfer.ui.explain.page import draw_scans
+from medxfer.ui.explain.source import choose_scans
 from medxfer.ui.frame import research_use
-from medxfer.ui.run_choice import choose_run
+from medxfer.ui.runs.choice import choose_run
 from medxfer.ui.workspace import workspace
 
 st.title("Explain a scan")

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from medxfer.ui.frame import research_use
-from medxfer.ui.result_page import draw_result
-from medxfer.ui.run_choice import choose_run
+from medxfer.ui.results.page import draw_result
+from medxfer.ui.runs.choice import choose_run
 from medxfer.ui.workspace import workspace
 
 st.title("Result")

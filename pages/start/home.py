@@ -6,7 +6,7 @@ from medxfer.data.library import DatasetInfo, list_datasets
 from medxfer.runs.store import list_runs
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.home_steps import draw_steps, steps
-from medxfer.ui.run_choice import RUN_PAGE, run_label
+from medxfer.ui.runs.choice import RUN_PAGE, run_label
 from medxfer.ui.words import plain
 from medxfer.ui.workspace import workspace
 

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from medxfer.data.library import list_datasets
-from medxfer.ui.data_choice import lead_to_import
+from medxfer.ui.data.choice import lead_to_import
 from medxfer.ui.frame import boundary
-from medxfer.ui.train_form import draw_form
-from medxfer.ui.train_form_start import draw_start
+from medxfer.ui.new_run.form import draw_form
+from medxfer.ui.new_run.start import draw_start
 from medxfer.ui.workspace import workspace
 
 _WIDTH = 860

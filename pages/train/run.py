@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from medxfer.ui.run_choice import choose_run
-from medxfer.ui.run_watch import draw_run
+from medxfer.ui.runs.choice import choose_run
+from medxfer.ui.runs.watch import draw_run
 from medxfer.ui.workspace import workspace
 
 st.title("Run")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from medxfer.ui.run_list import draw_runs
+from medxfer.ui.runs.list import draw_runs
 from medxfer.ui.workspace import workspace
 
 st.title("Runs")

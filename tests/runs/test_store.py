@@ -105,6 +105,10 @@ def test_runs_are_listed_newest_first_and_a_damaged_one_is_left_out(workspace: W
     assert [line.run for line in list_runs(workspace)] == [runs[2], runs[0]]
     with pytest.raises(RunError, match="damaged"):
         load_run(workspace, runs[1])
+    workspace.run(runs[0]).events.write_text('{"kind": "nonsense"}\n')
+    assert [line.run for line in list_runs(workspace)] == [runs[2]]
+    with pytest.raises(RunError, match="damaged"):
+        load_run(workspace, runs[0])
 
 
 def test_a_deleted_run_leaves_the_index_too(workspace: Workspace) -> None:

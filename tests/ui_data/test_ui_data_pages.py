@@ -95,7 +95,7 @@ def test_patients_on_both_sides_can_be_set_aside(
 
 def _confirm() -> None:
     from medxfer.data.library import list_datasets
-    from medxfer.ui.data_delete import confirm_delete
+    from medxfer.ui.data.delete import confirm_delete
     from medxfer.ui.workspace import workspace
 
     if infos := list_datasets(workspace()):

@@ -11,8 +11,8 @@ import pytest
 from medxfer.data.library import load_manifest
 from medxfer.errors import DataError
 from medxfer.paths import Workspace
-from medxfer.ui.data_source import existing, is_upload, keep_upload, suggest_name, upload_path
-from medxfer.ui.data_table import Filter, matching, picture_sizes
+from medxfer.ui.data.source import existing, is_upload, keep_upload, suggest_name, upload_path
+from medxfer.ui.data.table import Filter, matching, picture_sizes
 from medxfer.ui.gallery import Tile, gallery
 
 

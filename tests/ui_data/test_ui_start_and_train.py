@@ -12,9 +12,9 @@ from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.home_steps import next_step, steps
-from medxfer.ui.train_form_costs import costs, needs
-from medxfer.ui.train_form_depth import depth_table
-from medxfer.ui.train_form_strategy import plan_table
+from medxfer.ui.new_run.costs import costs, needs
+from medxfer.ui.new_run.depth import depth_table
+from medxfer.ui.new_run.strategy import plan_table
 
 HOME, NEW = "pages/start/home.py", "pages/train/new.py"
 

@@ -16,9 +16,9 @@ from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.data.library import load_manifest
 from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
-from medxfer.ui import explain_serving
-from medxfer.ui.explain_pictures import overlay_of
-from medxfer.ui.explain_source import Scan
+from medxfer.ui.explain import serving as explain_serving
+from medxfer.ui.explain.pictures import overlay_of
+from medxfer.ui.explain.source import Scan
 
 EXPLAIN = "pages/explain/scan.py"
 Open = Callable[..., AppTest]

@@ -8,8 +8,8 @@ from run_cases import add_run, completed, epoch, learned, progress, started
 from medxfer.events import Event, PhasePlan, PhaseStarted
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
-from medxfer.ui.charts import CURVES, curve_data
-from medxfer.ui.live import EventTail, Live
+from medxfer.ui.runs.charts import CURVES, curve_data
+from medxfer.ui.runs.live import EventTail, Live
 
 AUROC = next(curve for curve in CURVES if curve.figure == "auroc")
 LOSS = next(curve for curve in CURVES if curve.figure == "loss")

@@ -18,9 +18,9 @@ from medxfer.paths import Workspace
 from medxfer.reports.exports import table_csv
 from medxfer.reports.stamp import stamp
 from medxfer.runs.store import load_run
-from medxfer.ui.live import EventTail
-from medxfer.ui.result_downloads import figures, tables
-from medxfer.ui.result_matrix import confusion_figure, confusion_table
+from medxfer.ui.results.downloads import figures, tables
+from medxfer.ui.results.matrix import confusion_figure, confusion_table
+from medxfer.ui.runs.live import EventTail
 
 RESULT = "pages/results/result.py"
 Open = Callable[..., AppTest]

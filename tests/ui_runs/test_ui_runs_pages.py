@@ -163,7 +163,7 @@ def test_warnings_of_a_run_are_shown_as_text(home: Workspace, open_page: Open) -
 
 def test_watching_runs_needs_no_torch() -> None:
     code = (
-        "import sys, medxfer.ui.run_list, medxfer.ui.run_watch, medxfer.ui.result_page; "
-        "import medxfer.ui.explain_page; sys.exit('torch' in sys.modules)"
+        "import sys, medxfer.ui.runs.list, medxfer.ui.runs.watch, medxfer.ui.results.page; "
+        "import medxfer.ui.explain.page; sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,9 +12,9 @@ from medxfer.data.importing import ImportReport
 from medxfer.data.options import ImportOptions
 from medxfer.executors.local import spawn
 from medxfer.paths import Workspace
-from medxfer.ui.data_choice import DATA_PAGE, IMPORT_PAGE
-from medxfer.ui.data_source import is_upload
-from medxfer.ui.data_warnings import draw_warnings
+from medxfer.ui.data.choice import DATA_PAGE, IMPORT_PAGE
+from medxfer.ui.data.source import is_upload
+from medxfer.ui.data.warnings import draw_warnings
 from medxfer.ui.frame import boundary, show_problem
 from medxfer.ui.words import count, duration, number, plain, split_word
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from medxfer.ui.live import Live
+from medxfer.ui.runs.live import Live
 
 TRAIN, VALIDATION = "train", "validation"
 COLOURS = {TRAIN: "#8a94a6", VALIDATION: "#2f9e8f"}

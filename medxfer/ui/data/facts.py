@@ -8,7 +8,7 @@ import streamlit as st
 from medxfer.data.library import DatasetInfo, load_skipped, resplit
 from medxfer.data.manifest import Manifest, Split
 from medxfer.paths import Workspace
-from medxfer.ui.data_table import picture_sizes
+from medxfer.ui.data.table import picture_sizes
 from medxfer.ui.words import count, number, plain, split_word
 
 _BAR_HEIGHT = 36

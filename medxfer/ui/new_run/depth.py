@@ -8,7 +8,7 @@ import streamlit as st
 from medxfer.config import Depth, TrainConfig
 from medxfer.data.library import DatasetInfo
 from medxfer.models.cost import WHEN, Throughput
-from medxfer.ui.train_form_costs import Costs, needs
+from medxfer.ui.new_run.costs import Costs, needs
 from medxfer.ui.words import duration, short, size
 
 

@@ -14,8 +14,8 @@ from medxfer.data.manifest import Split
 from medxfer.data.thumbnails import thumbnail
 from medxfer.errors import DataError
 from medxfer.paths import Workspace
-from medxfer.ui.data_image import open_image
-from medxfer.ui.data_table import Filter, manifest_of, matching
+from medxfer.ui.data.image import open_image
+from medxfer.ui.data.table import Filter, manifest_of, matching
 from medxfer.ui.frame import boundary, show_problem
 from medxfer.ui.gallery import LARGEST_PAGE, Tile, gallery
 from medxfer.ui.words import count, number, split_word

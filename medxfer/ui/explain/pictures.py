@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medxfer.explain.overlay import COLOUR_MAPS, colour, encode_png
-from medxfer.ui.explain_source import Scan
-from medxfer.ui.overlay_component import Overlay, data_url
+from medxfer.ui.explain.overlay import Overlay, data_url
+from medxfer.ui.explain.source import Scan
 
 if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation

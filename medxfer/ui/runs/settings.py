@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from medxfer.runs.store import Run
-from medxfer.ui.live import Live
+from medxfer.ui.runs.live import Live
 
 
 def settings_table(values: Mapping[str, Any]) -> pd.DataFrame:

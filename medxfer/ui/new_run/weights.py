@@ -9,7 +9,7 @@ from medxfer.models.weights.imagenet import is_cached
 from medxfer.models.weights.load import IMAGENET, NONE, RUN
 from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
-from medxfer.ui.run_choice import run_label
+from medxfer.ui.runs.choice import run_label
 
 _FILE = "file"
 _WORDS = {

@@ -11,17 +11,17 @@ from medxfer.config import StrategyConfig, TrainConfig
 from medxfer.data.library import DatasetInfo
 from medxfer.models.cost import Cost, Estimate
 from medxfer.paths import Workspace
-from medxfer.ui.data_choice import choose_dataset, synthetic_badge
-from medxfer.ui.train_form_advanced import (
+from medxfer.ui.data.choice import choose_dataset, synthetic_badge
+from medxfer.ui.new_run.advanced import (
     choose_head,
     choose_images,
     choose_learning,
     choose_machine,
 )
-from medxfer.ui.train_form_costs import costs, needs, throughput
-from medxfer.ui.train_form_depth import choose_depth, draw_depths
-from medxfer.ui.train_form_strategy import choose_strategy, draw_plan
-from medxfer.ui.train_form_weights import choose_weights
+from medxfer.ui.new_run.costs import costs, needs, throughput
+from medxfer.ui.new_run.depth import choose_depth, draw_depths
+from medxfer.ui.new_run.strategy import choose_strategy, draw_plan
+from medxfer.ui.new_run.weights import choose_weights
 from medxfer.ui.words import count
 
 WEIGHTS_MISSING = "?"

@@ -11,11 +11,11 @@ from medxfer.paths import Workspace
 from medxfer.reports.exports import explanation_json, heatmap_png
 from medxfer.reports.stamp import stamp
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.charts import COLOURS, TRAIN, VALIDATION
-from medxfer.ui.explain_pictures import overlay_of
-from medxfer.ui.explain_serving import METHOD_WORDS, classes_of, explained
-from medxfer.ui.explain_source import Scan
-from medxfer.ui.overlay_component import draw_overlay
+from medxfer.ui.explain.overlay import draw_overlay
+from medxfer.ui.explain.pictures import overlay_of
+from medxfer.ui.explain.serving import METHOD_WORDS, classes_of, explained
+from medxfer.ui.explain.source import Scan
+from medxfer.ui.runs.charts import COLOURS, TRAIN, VALIDATION
 from medxfer.ui.words import plain, split_word
 
 if TYPE_CHECKING:

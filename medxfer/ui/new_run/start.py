@@ -11,8 +11,8 @@ from medxfer.executors.local import start
 from medxfer.paths import Workspace
 from medxfer.training.plan import STRATEGIES
 from medxfer.training.preflight import check
-from medxfer.ui.run_choice import RUN_PAGE, weights_word
-from medxfer.ui.train_form import WEIGHTS_MISSING, Chosen
+from medxfer.ui.new_run.form import WEIGHTS_MISSING, Chosen
+from medxfer.ui.runs.choice import RUN_PAGE, weights_word
 from medxfer.ui.words import count, duration, plain, size
 
 _REQUEST = "start-request"

@@ -11,8 +11,8 @@ import streamlit as st
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.stamp import Stamp
-from medxfer.ui.result_foot import with_foot
-from medxfer.ui.result_matrix import Cell, confusion_figure, confusion_table
+from medxfer.ui.results.foot import with_foot
+from medxfer.ui.results.matrix import Cell, confusion_figure, confusion_table
 
 COUNTS, ROWS = "Counts", "By row"
 _FIGURE, _TABLE = "figure", "table"

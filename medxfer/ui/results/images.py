@@ -15,11 +15,11 @@ from medxfer.evaluation.confusion import cell
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.confusion import close_cell
 from medxfer.ui.frame import show_problem
 from medxfer.ui.gallery import Tile, gallery
-from medxfer.ui.result_matrix import Cell
-from medxfer.ui.run_choice import EXPLAIN_PAGE
+from medxfer.ui.results.confusion import close_cell
+from medxfer.ui.results.matrix import Cell
+from medxfer.ui.runs.choice import EXPLAIN_PAGE
 from medxfer.ui.words import count, plain
 
 _PAGE = 24

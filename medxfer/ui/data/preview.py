@@ -12,7 +12,7 @@ import streamlit as st
 from medxfer.data.importing import Preview, preview
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import apply_pattern
-from medxfer.ui.data_warnings import draw_warnings
+from medxfer.ui.data.warnings import draw_warnings
 from medxfer.ui.frame import boundary
 from medxfer.ui.words import count, number, plain, split_word
 

@@ -9,11 +9,11 @@ import streamlit as st
 from medxfer.paths import Workspace
 from medxfer.runs.store import Run, load_run, request_stop
 from medxfer.runs.summary import RunState, RunSummary
-from medxfer.ui.charts import draw_training
 from medxfer.ui.frame import boundary
-from medxfer.ui.live import EventTail, Live, state_now
-from medxfer.ui.run_ending import draw_ending
-from medxfer.ui.run_settings import draw_settings
+from medxfer.ui.runs.charts import draw_training
+from medxfer.ui.runs.ending import draw_ending
+from medxfer.ui.runs.live import EventTail, Live, state_now
+from medxfer.ui.runs.settings import draw_settings
 from medxfer.ui.words import count, duration, number, plain, size
 
 _REFRESH_SECONDS = 1.5

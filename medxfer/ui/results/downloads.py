@@ -17,10 +17,10 @@ from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
 from medxfer.reports.stamp import Stamp, stamp
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.charts import COLOURS, CURVES, TRAIN, VALIDATION
-from medxfer.ui.live import Live
-from medxfer.ui.result_curves import curve_classes, precision_recall_figure, roc_figure
-from medxfer.ui.result_matrix import confusion_figure
+from medxfer.ui.results.curves import curve_classes, precision_recall_figure, roc_figure
+from medxfer.ui.results.matrix import confusion_figure
+from medxfer.ui.runs.charts import COLOURS, CURVES, TRAIN, VALIDATION
+from medxfer.ui.runs.live import Live
 
 _Tables = Mapping[str, Callable[[], pd.DataFrame]]
 _Figures = Mapping[str, Callable[[], go.Figure]]

@@ -9,9 +9,9 @@ import streamlit as st
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.explain_serving import explained
-from medxfer.ui.explain_source import Scan
-from medxfer.ui.explain_view import draw_explanation
+from medxfer.ui.explain.serving import explained
+from medxfer.ui.explain.source import Scan
+from medxfer.ui.explain.view import draw_explanation
 from medxfer.ui.frame import show_problem
 from medxfer.ui.words import count, plain
 

@@ -12,7 +12,7 @@ from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.frame import boundary
-from medxfer.ui.run_choice import (
+from medxfer.ui.runs.choice import (
     NEW_PAGE,
     RUN_PAGE,
     STATE_WORDS,

@@ -10,14 +10,14 @@ from medxfer.paths import Workspace
 from medxfer.reports.stamp import stamp
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.charts import draw_training
-from medxfer.ui.confusion import draw_confusion
-from medxfer.ui.live import EventTail
-from medxfer.ui.result_curves import draw_curves
-from medxfer.ui.result_downloads import draw_downloads
-from medxfer.ui.result_figures import draw_all_figures, draw_headline, draw_report
-from medxfer.ui.result_images import draw_cell
-from medxfer.ui.run_choice import EXPLAIN_PAGE
+from medxfer.ui.results.confusion import draw_confusion
+from medxfer.ui.results.curves import draw_curves
+from medxfer.ui.results.downloads import draw_downloads
+from medxfer.ui.results.figures import draw_all_figures, draw_headline, draw_report
+from medxfer.ui.results.images import draw_cell
+from medxfer.ui.runs.charts import draw_training
+from medxfer.ui.runs.choice import EXPLAIN_PAGE
+from medxfer.ui.runs.live import EventTail
 from medxfer.ui.words import split_word
 
 _SHOWN = (str(Split.VALIDATION), str(Split.TEST))

@@ -12,7 +12,7 @@ from medxfer.data.manifest import COLUMNS, Manifest
 from medxfer.data.readers import read_picture
 from medxfer.errors import DataError
 from medxfer.paths import Workspace
-from medxfer.ui.data_table import manifest_of
+from medxfer.ui.data.table import manifest_of
 from medxfer.ui.frame import boundary, show_problem
 from medxfer.ui.words import number, plain, size, split_word
 

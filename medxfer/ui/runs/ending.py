@@ -6,8 +6,8 @@ import streamlit as st
 
 from medxfer.events import Failed
 from medxfer.runs.summary import RunState, RunSummary
-from medxfer.ui.live import Live
-from medxfer.ui.run_choice import NEW_PAGE, RESULT_PAGE
+from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE
+from medxfer.ui.runs.live import Live
 from medxfer.ui.words import count, duration, plain
 
 

@@ -13,7 +13,7 @@ from medxfer.evaluation.curves import Flags, auroc, average_precision, precision
 from medxfer.evaluation.metrics import positive_class
 from medxfer.evaluation.predictions import Floats, Predictions
 from medxfer.reports.stamp import Stamp
-from medxfer.ui.result_foot import with_foot
+from medxfer.ui.results.foot import with_foot
 from medxfer.ui.words import plain
 
 _TWO = 2
