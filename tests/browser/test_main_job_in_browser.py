@@ -3,62 +3,125 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from medxfer import RESEARCH_USE_ONLY
 from medxfer.data.phantom.generator import generate
 from medxfer.paths import Workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SOON = 30_000
-TRAINED = 240_000
+SOON, TRAINED = 30_000, 240_000
 """Milliseconds."""
 
 
-def points(page: Page) -> int:
-    """How many epochs the live charts show."""
-    marks = page.locator("[aria-roledescription='point'], [aria-roledescription='symbol mark']")
-    return marks.count()
+@pytest.fixture
+def phantoms(tmp_path: Path) -> Path:
+    """Class folders of about 50 synthetic radiographs."""
+    generate(tmp_path / "phantoms", patients=20, seed=1)
+    return tmp_path / "phantoms" / "images"
+
+
+@contextmanager
+def no_server_trip(page: Page) -> Iterator[None]:
+    """Nothing is sent to the server within the block, neither a request nor a message."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.evaluate(
+        """() => { window.sentMessages = 0; const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (...all) {
+            window.sentMessages += 1; return send.apply(this, all); }; }"""
+    )
+    yield
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.sentMessages") == 0
+    assert sent == []
+
+
+def import_folder(page: Page, folder: Path) -> None:
+    page.get_by_role("link", name="Import", exact=True).click(timeout=SOON)
+    box = page.get_by_role("textbox", name="Folder, CSV, ZIP or MedMNIST file")
+    box.fill(str(folder), timeout=SOON)
+    box.press("Enter")
+    page.get_by_role("button", name=re.compile(r"^Import \d+ images")).click(timeout=SOON)
+    page.get_by_role("button", name="Look at the images").click(timeout=60_000)
+    expect(page).to_have_url(re.compile(r"/browse\?.*data=images"))
+    expect(page.get_by_text(re.compile(r"1–24 of \d+ pictures"))).to_be_visible(timeout=SOON)
+
+
+def start_training(page: Page) -> str:
+    page.get_by_role("link", name="New run").click()
+    page.get_by_role("radio", name="None", exact=True).click(timeout=SOON)
+    page.get_by_text("Freeze nothing", exact=True).click()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("2")
+    epochs.press("Enter")
+    expect(page.get_by_text("Freeze nothing · 2 epochs")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Start training").dblclick()
+    page.wait_for_url(re.compile(r"/run\?run="), timeout=60_000)
+    return page.url.split("run=")[1]
+
+
+def watch_a_chart_grow(page: Page) -> None:
+    """The drawing begun in the first epoch gains its points and, with the second epoch, more."""
+    loss = page.get_by_test_id("stVegaLiteChart").first.locator("svg")
+    points = loss.locator(".mark-symbol path")
+    loss.evaluate("svg => { svg.dataset.same = 'yes' }", timeout=TRAINED)
+    expect(page.get_by_text("1 of 1 done")).to_be_visible(timeout=TRAINED)
+    assert loss.get_attribute("data-same") == "yes"
+    first = points.count()
+    assert first > 0
+    expect(page.get_by_role("button", name="See the results")).to_be_visible(timeout=TRAINED)
+    expect(page.get_by_text("of 2 done")).to_be_visible()
+    assert points.count() == first + 2  # train and validation of the second epoch
+    page.reload()
+    expect(page.get_by_text("of 2 done")).to_be_visible(timeout=SOON)
+
+
+def open_a_cell(page: Page) -> None:
+    """By a click into the figure, then its images with truth and prediction."""
+    expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible(timeout=SOON)
+    matrix = page.get_by_test_id("stPlotlyChart").first
+    matrix.scroll_into_view_if_needed()
+    counts = matrix.locator(".nsewdrag").bounding_box()
+    assert counts is not None
+    page.mouse.click(counts["x"] + counts["width"] / 4, counts["y"] + counts["height"] / 4)
+    page.wait_for_url(re.compile("cell="), timeout=SOON)
+    expect(page.get_by_text(re.compile("Truth .*NORMAL|NORMAL.*called")).first).to_be_visible(
+        timeout=SOON
+    )
+
+
+def explain_an_upload(page: Page, scan: Path) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(scan)
+    heat = page.locator("img.heat")
+    expect(heat).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible()
+    slider = page.get_by_role("slider", name="Opacity of the heatmap")
+    with no_server_trip(page):
+        slider.focus()
+        for _ in range(20):
+            page.keyboard.press("ArrowLeft")
+        expect(heat).to_have_css("opacity", "0.35")
+        page.get_by_role("checkbox", name="Hide the heatmap").check()
+        expect(heat).to_have_css("opacity", "0")
 
 
 def test_from_a_folder_to_a_heatmap(
-    serve: Callable[[Workspace], str], page: Page, workspace: Workspace, tmp_path: Path
+    serve: Callable[[Workspace], str], page: Page, workspace: Workspace, phantoms: Path
 ) -> None:
-    generate(tmp_path / "phantoms", patients=24, seed=1)
-    address = serve(workspace)
-
-    # import
-    page.goto(address)
-    page.get_by_role("button", name="Import images").click(timeout=SOON)
-    box = page.get_by_label("Folder, CSV, ZIP or MedMNIST file")
-    box.fill(str(tmp_path / "phantoms" / "images"), timeout=SOON)
-    box.press("Enter")
-    page.get_by_text("Patients", exact=False).first.wait_for(timeout=SOON)
-    page.get_by_role("button", name=re.compile(r"^Import \d+ images")).click(timeout=SOON)
-    page.get_by_role("button", name=re.compile("Look at|Browse|See the images")).click(timeout=SOON)
-    expect(page).to_have_url(re.compile("/browse"))
-
-    # train
-    page.goto(f"{address}/new?data=images")
-    page.get_by_text("None", exact=True).first.click(timeout=SOON)
-    page.get_by_text("Freeze all", exact=True).click(timeout=SOON)
-    epochs = page.get_by_label("Epochs", exact=True)
-    epochs.fill("2")
-    epochs.press("Enter")
-    page.get_by_role("button", name="Start training").click(timeout=SOON)
-    expect(page).to_have_url(re.compile("/run.run="), timeout=60_000)
-    run = page.url.split("run=")[1]
-
-    # watch it grow, reload in between
-    charts = page.locator("[data-testid='stVegaLiteChart']")
-    expect(charts.first).to_be_visible(timeout=TRAINED)
-    first = points(page)
-    page.reload()
-    expect(page.get_by_role("button", name="See the results")).to_be_visible(timeout=TRAINED)
-    assert points(page) >= first
+    page.goto(serve(workspace))
+    import_folder(page, phantoms)
+    run = start_training(page)
+    watch_a_chart_grow(page)
+    assert len(list(workspace.runs.iterdir())) == 1  # the double click made one run
     page.get_by_role("button", name="See the results").click()
-    expect(page).to_have_url(re.compile(f"/result.*{run}"), timeout=SOON)
+    page.wait_for_url(re.compile(f"/result.*{run}"), timeout=SOON)
+    open_a_cell(page)
+    page.get_by_role("link", name="Explain a scan").click()
+    explain_an_upload(page, sorted((phantoms / "PNEUMONIA").iterdir())[0])

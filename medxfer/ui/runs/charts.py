@@ -33,7 +33,7 @@ class Curve:
 
 CURVES = (
     Curve("loss", "Loss", "cross-entropy", bounded=False),
-    Curve("accuracy", "Accuracy", "part called right"),
+    Curve("accuracy", "Accuracy", "share correct"),
     Curve("auroc", "AUROC", "area under the curve"),
 )
 

@@ -140,7 +140,7 @@ def _draw_curves(live: Live, run: str) -> None:
         st.caption(
             f"Diamond: best epoch so far, {best.epoch} of {len(live.epochs)} done. "
             "Train is measured while learning, on varied pictures and with dropout, so it can "
-            "look worse than validation."
+            "look worse than validation. The thin line is the loss of single batches."
         )
 
 
