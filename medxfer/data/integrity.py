@@ -6,19 +6,24 @@ from pathlib import Path
 
 from medxfer.data.manifest import Manifest
 from medxfer.errors import DataError
+from medxfer.files import sha256_of
 
 _NAMED = 3
 """File names quoted in a message; the rest are counted."""
 
 
 def changed_files(manifest: Manifest) -> list[str]:
-    """Entries of `file` that are gone, or whose size or time stamp is no longer that of the import.
+    """Entries of `file` that are gone, or no longer hold what was imported.
 
-    One `stat` a file: contents with the same size and time stamp are taken to be the same.
+    One `stat` a file: the same size and time stamp are taken to mean the same content. A file with
+    another time stamp (a copy, a restored backup) is hashed.
     """
-    table = manifest.table
-    stamps = zip(table["file"], table["bytes"], table["modified"], strict=True)
-    return [file for file, size, when in stamps if _changed(manifest.path(file), size, when)]
+    rows = manifest.table[["file", "bytes", "modified", "sha256"]]
+    return [
+        file
+        for file, size, modified, sha256 in rows.itertuples(index=False, name=None)
+        if _changed(manifest.path(file), size, modified, sha256)
+    ]
 
 
 def check_unchanged(manifest: Manifest) -> None:
@@ -33,9 +38,11 @@ def check_unchanged(manifest: Manifest) -> None:
     )
 
 
-def _changed(path: Path, size: int, modified: int) -> bool:
+def _changed(path: Path, size: int, modified: int, sha256: str) -> bool:
     try:
         found = path.stat()
+        if found.st_size == size and found.st_mtime_ns != modified:
+            return sha256_of(path) != sha256
     except OSError:
         return True
-    return found.st_size != size or found.st_mtime_ns != modified
+    return found.st_size != size

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from medxfer.data.manifest import Manifest
 from medxfer.evaluation.pictures import batches_of, evaluation_loader
 from medxfer.evaluation.predictions import Predictions
 from medxfer.machine import Machine
+from medxfer.models.freezing import evaluating
 
 
 def predict(
@@ -46,7 +46,7 @@ def predicting(
     logits = np.zeros((len(manifest), len(manifest.classes)))
     done = 0
     for inputs, _, rows in batches_of(pictures, machine):
-        with _evaluating(model), torch.inference_mode(), machine.autocast():
+        with evaluating(model), torch.inference_mode(), machine.autocast():
             answer = model(inputs)
         logits[rows.numpy()] = answer.double().cpu().numpy()
         done += len(rows)
@@ -54,15 +54,3 @@ def predicting(
     facts = manifest.table[["image", "file", "patient", "split"]].reset_index(drop=True)
     truth = np.asarray(manifest.targets(), dtype=np.int64)
     return Predictions(manifest.classes, facts, truth, logits)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, then every module's own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from medxfer.config import Stage
 from medxfer.errors import ExplainError
 from medxfer.explain.methods import METHODS
+from medxfer.models.freezing import evaluating
 from medxfer.models.preprocessing import seen_box, to_input
 from medxfer.models.resnet import stage_modules
 
@@ -81,7 +82,7 @@ def explain(
     _check_picture(pixels)
     height, width = pixels.shape[:2]
     extractor_type, layer = METHODS[method], _last_layer(model, stage)
-    with _alone(model), _evaluating(model), _full_precision(model) as device:
+    with _alone(model), evaluating(model), _full_precision(model) as device:
         picture = to_input(pixels).unsqueeze(0).to(device)
         # Without a learning parameter nothing else would ask for a gradient.
         picture.requires_grad_()
@@ -162,18 +163,6 @@ def _alone(model: nn.Module) -> Iterator[None]:
         lock = _LOCKS.setdefault(model, Lock())
     with lock:
         yield
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode and, whatever happens, each back in its own."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Freezing: which stages of a ResNet learn."""
+"""Freezing: which stages of a ResNet learn, and holding it still while it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
+from torch import nn
 from torchvision.models import ResNet
 
 from medxfer.config import Stage
@@ -25,3 +27,15 @@ def let_learn(model: ResNet, stages: Collection[Stage]) -> None:
             if not learns:
                 # A gradient left from an earlier phase would still move an optimiser's step.
                 module.zero_grad(set_to_none=True)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module in evaluation mode and, whatever happens, each back in its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
