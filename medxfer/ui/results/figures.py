@@ -75,7 +75,11 @@ def draw_headline(predictions: Predictions) -> None:
                 LABELS[name], _value(figures[name]), help=MEANING[name], border=True, width=210
             )
     known = int((predictions.truth >= 0).sum())
-    words = f"{count(known, 'image')}, {count(_patients(predictions), 'patient')}."
+    patients = _patients(predictions)
+    # As many as images: either one each, or not known at all, which the data set's page says.
+    words = count(known, "image") + (
+        f" of {count(patients, 'patient')}." if patients < known else "."
+    )
     if len(classes) == _TWO:
         words += f" The finding looked for is “{plain(classes[positive_class(classes)])}”."
     else:
