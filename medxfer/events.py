@@ -85,7 +85,7 @@ class EpochFinished(_Event):
     """From 1, counted over all phases."""
     phase: int
     learning_rate: float
-    """The rate used in this epoch (at its last step)."""
+    """The rate at the first step of this epoch."""
     train: Metrics
     """Measured while learning, on augmented pictures, dropout on."""
     validation: Metrics

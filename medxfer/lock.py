@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from medxfer.errors import MedxferError
 
+_LOOKS = 20
+_LOOK_SECONDS = 0.02
 _held: set[Path] = set()
 """Locks of this very process. Closing any descriptor of a locked file frees a record lock, so a
 process must not open its own lock to look at it."""
@@ -30,11 +33,9 @@ def held(path: Path, busy: MedxferError) -> Iterator[None]:
     if path in _held:
         raise busy
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _taken(descriptor):
         os.close(descriptor)
-        raise busy from None
+        raise busy
     _held.add(path)
     try:
         yield
@@ -60,3 +61,15 @@ def is_held(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    """Take the lock; whoever only looks at it holds it for a moment, so ask more than once."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return True
+    return False

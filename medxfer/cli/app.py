@@ -11,8 +11,8 @@ import click
 
 import medxfer
 from medxfer.cli.output import Counter, Session, command, say
-from medxfer.data.library import ensure_demo
-from medxfer.errors import WorkspaceError
+from medxfer.data.library import clear_abandoned, ensure_demo
+from medxfer.errors import DataError, WorkspaceError
 from medxfer.paths import HOME_VARIABLE
 
 
@@ -27,7 +27,11 @@ def app(session: Session, port: int) -> int:
             "The app's pages are not beside the installed package.",
             "Run it from a clone of the repository: make app",
         )
-    ensure_demo(session.workspace, Counter("Drawing the demo data set, patients"))
+    clear_abandoned(session.workspace)
+    try:
+        ensure_demo(session.workspace, Counter("Drawing the demo data set, patients"))
+    except DataError as error:
+        say(f"Warning: the demo data set cannot be used. {error}")
     say(f"medxfer: http://127.0.0.1:{port}  (Ctrl-C ends the app; runs go on)")
     # a module of its own process: the command line itself never imports streamlit
     arguments = [sys.executable, "-m", "medxfer.ui.serve", "--server.port", str(port)]

@@ -9,7 +9,7 @@ import click
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.cli.output import Session, command, say
-from medxfer.errors import MedxferError
+from medxfer.errors import MedxferError, WorkspaceError
 from medxfer.files import replacing
 
 REFUSED = 2
@@ -40,7 +40,12 @@ def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **op
     mark = stamp(load_run(session.workspace, run).summary)
     loaded = load_model(session.workspace, run)
     target = _class_index(loaded.classes, options["target"])
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkspaceError(
+            f"Heatmaps cannot be saved in {out}: {error.strerror}.", "Choose another --out."
+        ) from error
     answers, refused = [], []
     for number, file in enumerate(files, start=1):
         try:

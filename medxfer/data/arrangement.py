@@ -37,16 +37,20 @@ def arrange(
     given: pd.Series[str],
     options: ImportOptions,
     contents: pd.Series[str] | None = None,
+    *,
+    known: bool,
 ) -> Arrangement:
     """Keep the given test part, keep or redraw validation, draw what is missing.
 
     `given` holds the source's split of each row, "" throughout if it gives none. A test part
     that is given is never changed. Validation is redrawn by patient from train and val if it is
-    too small to select on. Images with equal `contents` are drawn into one part.
+    too small to select on. Images with equal `contents` are drawn into one part. `known` says
+    whether `patients` are people.
     """
     splits = given.where(given != "", str(Split.TRAIN))
     has = {part: bool((given == str(part)).any()) for part in PARTS}
     notes: list[str] = []
+    unit = "patient" if known else "image (patients are not known)"
     redraw = has[Split.VALIDATION] and (why := _too_small(labels, splits)) != ""
     if redraw:
         notes.append(why)
@@ -57,7 +61,7 @@ def arrange(
     across, splits, warnings = _settle_overlap(patients, splits, options.set_aside_overlap)
     if not has[Split.TEST] or not (splits == str(Split.VALIDATION)).any():
         groups = patients if contents is None else joined(patients, contents)
-        splits, drawn = _draw_missing(labels, groups, splits, has[Split.TEST], options)
+        splits, drawn = _draw_missing(labels, groups, splits, has[Split.TEST], options, unit)
         notes += drawn
     else:
         notes.append("The given train, val and test parts are kept.")
@@ -108,6 +112,7 @@ def _draw_missing(
     splits: pd.Series[str],
     has_test: bool,
     options: ImportOptions,
+    unit: str,
 ) -> tuple[pd.Series[str], list[str]]:
     has_validation = bool((splits == str(Split.VALIDATION)).any())
     shares = {
@@ -124,5 +129,5 @@ def _draw_missing(
     settled = splits.copy()
     settled[pool] = drawn
     names = [f"{part} ({shares[part]:.0%})" for part in PARTS[1:] if shares[part]]
-    note = f"Drawn by patient, stratified by class, seed {options.seed}: {' and '.join(names)}."
+    note = f"Drawn by {unit}, stratified by class, seed {options.seed}: {' and '.join(names)}."
     return settled, [note, "The given test part is kept."] if has_test else [note]

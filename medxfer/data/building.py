@@ -51,11 +51,15 @@ def understand(
     classes = _classes(listing, options.classes)
     table = listing.table[listing.table["label"].isin(classes)].reset_index(drop=True)
     column = _patient_column(listing, options)
-    pattern = None if options.patient_column else options.patient_pattern
     given = table["patient"] if column else None
-    patients = identify(table["file"], given, column, pattern)
+    patients = identify(table["file"], given, column, options.patient_pattern)
+    # An image of nobody known is its own patient, by its id: a path may hold a name.
+    ids = patients.ids.where(patients.ids != table["file"], table["file"].map(_image_id))
+    patients = replace(patients, ids=ids)
     same = None if contents is None else table["file"].map(contents)
-    arrangement = arrange(table["label"], patients.ids, table["split"], options, same)
+    arrangement = arrange(
+        table["label"], patients.ids, table["split"], options, same, known=patients.known
+    )
     concerns = class_concerns(table["label"], patients.ids)
     warnings = (*listing.warnings, *patients.warnings, *concerns)
     return Understood(table, classes, patients, arrangement, warnings)
@@ -90,9 +94,10 @@ def build(
         )
     contents = facts.set_index("file")["sha256"]
     known = understand(replace(listing, table=usable), options, contents)
-    table = known.table.assign(patient=known.patients.ids, split=known.arrangement.splits)
+    table = known.table.assign(split=known.arrangement.splits)
     table[GIVEN] = known.table["split"]
     table["image"] = table["file"].map(_image_id)
+    table["patient"] = known.patients.ids
     manifest = Manifest(tidy(table.merge(facts, on="file")), known.classes, place)
     skipped = (*listing.skipped, *unusable)
     info = DatasetInfo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from medxfer.data.manifest import Manifest
@@ -36,6 +37,24 @@ def check_unchanged(manifest: Manifest) -> None:
         f"{len(changed)} of {len(manifest)} files changed or vanished since the import: {named}.",
         "Put the old files back, or import the data set again.",
     )
+
+
+def read_unchanged(path: Path, sha256: str) -> bytes:
+    """The bytes of an image, if they are those that were imported.
+
+    Raises:
+        DataError: the file changed or vanished since the import.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(
+            f"{path.name} changed or vanished since the import.",
+            "Put the old file back, or import the data set again.",
+        )
+    return content
 
 
 def _changed(path: Path, size: int, modified: int, sha256: str) -> bool:

@@ -105,7 +105,14 @@ def resplit(
     options = ImportOptions.parse({**info.options.model_dump(), **choices})
     table = manifest.table
     given = table[GIVEN] if keep_given else pd.Series("", index=table.index, dtype="str")
-    new = arrange(table["label"], table["patient"], given, options, table["sha256"])
+    new = arrange(
+        table["label"],
+        table["patient"],
+        given,
+        options,
+        table["sha256"],
+        known=info.patients_known,
+    )
     changed = manifest.with_splits(new.splits)
     write_splits(paths, changed)
     info = replace(

@@ -29,6 +29,12 @@ class ImportOptions(Settings):
     """Patients on both sides of a given split: out of training, so that the test part stays."""
 
     @model_validator(mode="after")
+    def _one_way_to_find_patients(self) -> Self:
+        if self.patient_column and self.patient_pattern:
+            raise ValueError("patients come from a column or from a pattern, not from both")
+        return self
+
+    @model_validator(mode="after")
     def _something_is_left_to_train_on(self) -> Self:
         if self.validation_fraction + self.test_fraction > 0.9:  # noqa: PLR2004
             raise ValueError("validation and test together may take at most 90 % of the images")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from medxfer.data import archive, medmnist
@@ -125,8 +125,7 @@ def _try_table(
     present = len(listing.table) / max(1, len(listing.table) + len(listing.skipped))
     if not (sure or asked) and present < _PRESENT:
         return None
-    note = f"Labels were taken from {table}, not from the names of the folders."
-    return replace(listing, warnings=(note, *listing.warnings))
+    return listing
 
 
 def _only_arrays(tree: Tree) -> str | None:

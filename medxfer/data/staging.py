@@ -15,6 +15,7 @@ from medxfer.paths import DatasetPaths, Workspace
 
 _PREFIX = "dataset-"
 JOB_PREFIX = "import-"
+DELETED_PREFIX = "deleted-"
 _KEPT_SECONDS = 24 * 3600
 """How long a finished or lost import job can still be looked at."""
 
@@ -54,6 +55,9 @@ def clear_abandoned(workspace: Workspace) -> int:
             continue
         removed += entry.is_dir()
         discard(entry)
+    for doomed in workspace.staging.glob(f"{DELETED_PREFIX}*"):
+        removed += 1
+        discard(doomed)
     for job in workspace.staging.glob(f"{JOB_PREFIX}*"):
         with suppress(FileNotFoundError):
             old = time.time() - job.stat().st_mtime > _KEPT_SECONDS

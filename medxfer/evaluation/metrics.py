@@ -23,8 +23,8 @@ Figures = dict[str, float | None]
 _TWO = 2
 _NEGATIVE = re.compile(
     r"(?<![^\W\d_])"  # not after a letter: "abnormal" is none
-    r"(normal|negative|neg|healthy|controls?|benign|absent|none?|no|not|without"
-    r"|no(finding|tumou?r|disease)s?)"
+    r"(normal|negative|neg|healthy|controls?|benign|absent|none?|no|not|without|clear|free|nevus|nv"
+    r"|no(finding|tumou?r|disease)s?|un(infect|affect|involv)ed|non[a-z]+)"
     r"(?![^\W\d_])",
     re.IGNORECASE,
 )

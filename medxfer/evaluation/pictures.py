@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from medxfer.data.integrity import check_unchanged
+from medxfer.data.integrity import read_unchanged
 from medxfer.data.manifest import Manifest
-from medxfer.data.readers import read_picture
+from medxfer.data.readers import read_picture_bytes
 from medxfer.errors import MedxferError
 from medxfer.machine import Machine
 from medxfer.models.preprocessing import to_input
@@ -34,8 +33,8 @@ class Pictures(Dataset[Any]):
     """
 
     def __init__(self, manifest: Manifest, prepare: Prepare) -> None:
-        self._manifest = manifest
         self._paths = manifest.paths()
+        self._hashes = manifest.table["sha256"].tolist()
         self._targets = manifest.targets()
         self._prepare = prepare
 
@@ -45,9 +44,8 @@ class Pictures(Dataset[Any]):
     def __getitem__(self, draw: int | tuple[int, int]) -> tuple[Tensor, int, int] | MedxferError:
         row = draw[-1] if isinstance(draw, tuple) else draw
         try:
-            one = self._manifest.table.iloc[[row]]
-            check_unchanged(replace(self._manifest, table=one))
-            pixels = read_picture(self._paths[row]).pixels
+            content = read_unchanged(self._paths[row], self._hashes[row])
+            pixels = read_picture_bytes(content, self._paths[row].name).pixels
         except MedxferError as error:
             return error
         return self._prepare(pixels, draw), self._targets[row], row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.facts)
 
-    @property
+    @cached_property
     def probabilities(self) -> Floats:
         """(n, k), softmax of the logits; rows sum to 1."""
         shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))

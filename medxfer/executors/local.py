@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medxfer.config import TrainConfig
+from medxfer.events import Failed
 from medxfer.paths import Workspace
+from medxfer.runs import journal
 from medxfer.runs.store import create_run
 
 
@@ -18,7 +20,12 @@ def start(workspace: Workspace, config: TrainConfig, request_id: str | None = No
     run, is_new = create_run(workspace, config, request_id)
     if is_new:
         arguments = ["-m", "medxfer.runs.worker", str(workspace.root), run]
-        spawn(arguments, workspace.run(run).log)
+        try:
+            spawn(arguments, workspace.run(run).log)
+        except OSError as error:
+            problem = f"The process of this run could not be started: {error.strerror}."
+            remedy = "Close other programs or free some memory, and start the run again."
+            journal.append(workspace.run(run).events, Failed(problem=problem, remedy=remedy))
     return run
 
 

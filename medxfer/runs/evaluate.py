@@ -12,20 +12,24 @@ from medxfer.machine import choose
 from medxfer.paths import Workspace
 from medxfer.runs.loading import load_model
 from medxfer.runs.results import load_predictions, saved_splits
+from medxfer.runs.store import load_run, trained_on
 
 
 def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
     """What the run's best network says of one split; kept with the run once it is known.
 
     Raises:
-        RunError: the run is unknown, or the split has no images.
+        RunError: the run is unknown, the split has no images, or the data set is not the one the
+            run was trained on.
         WeightsError: the run has no usable weights.
         DataError: the data set is gone, or its files changed since the import.
     """
     if split in saved_splits(workspace, run):
         return load_predictions(workspace, run, split)
     loaded = load_model(workspace, run)
-    part = load_manifest(workspace, loaded.config.data).part(split)
+    manifest = load_manifest(workspace, loaded.config.data)
+    trained_on(load_run(workspace, run), manifest)
+    part = manifest.part(split)
     if not len(part):
         raise RunError(
             f"The data set '{loaded.config.data}' has no images in '{split}'.",

@@ -13,10 +13,11 @@ from torchvision.models import ResNet
 
 from medxfer import lock
 from medxfer.config import TrainConfig
-from medxfer.data.library import load_manifest
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.errors import MedxferError, RunError
-from medxfer.evaluation.predict import predict
+from medxfer.evaluation.pictures import evaluation_loader
+from medxfer.evaluation.predict import predicting
+from medxfer.evaluation.predictions import Predictions
 from medxfer.events import (
     EpochFinished,
     Event,
@@ -28,18 +29,21 @@ from medxfer.events import (
     Started,
     Stopped,
 )
-from medxfer.machine import Machine, choose, versions
+from medxfer.machine import Machine, versions
 from medxfer.models import checkpoint
 from medxfer.models.resnet import build, parameters_by_stage
-from medxfer.models.weights.load import LoadedWeights, apply, load_weights
+from medxfer.models.weights.load import apply
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.plan import plan
-from medxfer.training.preflight import check
+from medxfer.training.preflight import Ready, check
 
 log = logging.getLogger(__name__)
+
+_AFTER_A_STOP = 30
+"""Seconds that predictions may take after a stop; what is missing is made when asked for."""
 
 
 def execute(
@@ -86,14 +90,12 @@ def _events(
     should_stop: Callable[[], bool],
 ) -> Iterator[Event]:
     begin = time.monotonic()
-    check(workspace, config)
-    machine = choose(config)
-    manifest = load_manifest(workspace, config.data)
-    weights = load_weights(config.weights, config.depth, workspace)
-    model = _network(config, manifest, weights, machine)
-    yield _started(config, manifest, weights, machine, model)
+    ready = check(workspace, config)
+    manifest = ready.manifest
+    model = _network(config, ready)
+    yield _started(config, ready, model)
     stopped = False
-    for event in fit(model, manifest, config, machine, should_stop):
+    for event in fit(model, manifest, config, ready.machine, should_stop):
         if isinstance(event, EpochFinished) and event.best:
             _keep(model, paths, config, manifest, event.epoch)
         if isinstance(event, Fitted):
@@ -101,23 +103,46 @@ def _events(
             if event.best_epoch is None:
                 _keep(model, paths, config, manifest, epoch=0)
         yield event
+    patience = time.monotonic() + _AFTER_A_STOP
+
+    def give_up() -> bool:
+        return time.monotonic() > patience if stopped else should_stop()
+
     for split in PARTS[1:]:
-        part = manifest.part(split)
-        if len(part):
-            predict(model, part, machine, config.batch_size).save(paths.predictions(split))
-            yield PredictionsSaved(split=split, images=len(part))
+        predictions = _predicted(model, manifest.part(split), ready.machine, config, give_up)
+        if predictions is not None:
+            predictions.save(paths.predictions(split))
+            yield PredictionsSaved(split=split, images=len(predictions))
     seconds = time.monotonic() - begin
+    stopped = stopped or should_stop()
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)
 
 
-def _network(
-    config: TrainConfig, manifest: Manifest, weights: LoadedWeights, machine: Machine
-) -> ResNet:
+def _predicted(
+    model: ResNet,
+    part: Manifest,
+    machine: Machine,
+    config: TrainConfig,
+    give_up: Callable[[], bool],
+) -> Predictions | None:
+    """What the network says of a part; None if it has no images or it is time to give up."""
+    pictures = evaluation_loader(part, machine, config.batch_size)
+    steps = predicting(model, part, pictures, machine)
+    while len(part) and not give_up():
+        try:
+            next(steps)
+        except StopIteration as end:
+            predictions: Predictions = end.value
+            return predictions
+    return None
+
+
+def _network(config: TrainConfig, ready: Ready) -> ResNet:
     """The network before its first step; what is random in it comes from the seed."""
     torch.manual_seed(config.seed)
-    model = build(config.depth, len(manifest.classes), config.head)
-    apply(model, weights)
-    return model.to(machine.device, memory_format=torch.channels_last)
+    model = build(config.depth, len(ready.manifest.classes), config.head)
+    apply(model, ready.weights)
+    return model.to(ready.machine.device, memory_format=torch.channels_last)
 
 
 def _keep(
@@ -133,13 +158,8 @@ def _keep(
     )
 
 
-def _started(
-    config: TrainConfig,
-    manifest: Manifest,
-    weights: LoadedWeights,
-    machine: Machine,
-    model: ResNet,
-) -> Started:
+def _started(config: TrainConfig, ready: Ready, model: ResNet) -> Started:
+    machine, manifest = ready.machine, ready.manifest
     counts = parameters_by_stage(model)
     phases = tuple(
         PhasePlan(
@@ -163,7 +183,7 @@ def _started(
         images={str(split): len(manifest.part(split)) for split in Split},
         parameters=sum(counts.values()),
         phases=phases,
-        weights=weights.description,
+        weights=ready.weights.description,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +12,10 @@ from pydantic import Field, ValidationError
 
 from medxfer import lock
 from medxfer.config import Settings, TrainConfig
+from medxfer.data.manifest import Manifest
+from medxfer.data.staging import DELETED_PREFIX
 from medxfer.errors import MedxferError, RunError
-from medxfer.events import Event
+from medxfer.events import Event, Started
 from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import index, journal
@@ -48,10 +49,10 @@ def create_run(
     """Make the folder of a new run; its id, and whether it is new. Nothing is started.
 
     A `request` names the person's act (one press of a button): asked twice, it makes one run.
-    Ids sort by time of creation.
+    Ids are the time of creation in UTC, to the microsecond, so they sort by it.
     """
     created = datetime.now(UTC)
-    run = f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    run = f"{created:%Y%m%d-%H%M%S-%f}"
     if request is not None:
         with index.opened(workspace.index) as connection:
             claimed = index.claim_request(connection, request, run)
@@ -124,9 +125,28 @@ def delete_run(workspace: Workspace, run: str) -> None:
     loaded = load_run(workspace, run)
     if not loaded.summary.state.ended:
         raise RunError(f"The run {run} is still running and was not deleted.", "Stop it first.")
-    doomed = workspace.staging / f"deleted-{run}"
+    doomed = workspace.staging / f"{DELETED_PREFIX}{run}"
     loaded.paths.root.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+def trained_on(run: Run, manifest: Manifest) -> None:
+    """Make sure that a manifest is the one the run was trained on, splits included.
+
+    Raises:
+        RunError: images, labels, patients, classes or splits are others now.
+    """
+    started = next((event for event in run.events if isinstance(event, Started)), None)
+    if started is None or (started.manifest_hash, started.split_hash, started.classes) != (
+        manifest.content_hash,
+        manifest.split_hash,
+        manifest.classes,
+    ):
+        raise RunError(
+            f"The data set '{run.config.data}' is no longer the one that run "
+            f"{run.summary.run} was trained on: its images, labels or splits have changed.",
+            "Train again on the data set as it is now.",
+        )
 
 
 def _is_over(state: RunState) -> bool:

@@ -37,11 +37,6 @@ class RunState(StrEnum):
     def ended(self) -> bool:
         return self not in (RunState.WAITING, RunState.RUNNING)
 
-    @property
-    def has_model(self) -> bool:
-        """Whether a run in this state is expected to have weights to use."""
-        return self in (RunState.FINISHED, RunState.STOPPED)
-
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -65,6 +60,12 @@ class RunSummary:
     """From start to end, or to the latest event."""
     problem: str
     """Why it failed, if it did."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it has ended and left weights to use: also a failed run keeps its best epoch."""
+        whole = self.state in (RunState.FINISHED, RunState.STOPPED)
+        return self.state.ended and (whole or self.best_epoch is not None)
 
 
 def state_of(events: Sequence[Event], *, alive: bool, created: datetime) -> RunState:

@@ -39,9 +39,10 @@ def augmentation(preset: Preset) -> v2.Transform:
 
 
 def augment(transform: v2.Transform, picture: Tensor, seed: int) -> Tensor:
-    """The picture varied by draws from `seed` alone; the global generator is put back."""
+    """The picture varied by draws from `seed` alone; the CPU's generator is put back."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # not torch.manual_seed, which would also set the generator of every GPU
+        torch.default_generator.manual_seed(seed)
         varied: Tensor = transform(picture)
     return varied
 

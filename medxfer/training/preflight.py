@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from medxfer.config import Monitor, TrainConfig
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import TrainingError
-from medxfer.machine import choose
+from medxfer.machine import Machine, choose
 from medxfer.models.cost import cost
-from medxfer.models.weights.load import load_weights
+from medxfer.models.weights.load import LoadedWeights, load_weights
 from medxfer.paths import Workspace
 from medxfer.training.plan import plan
 
@@ -21,12 +22,21 @@ _FEWEST_TRAIN = 2
 """Images a class needs to learn from at all."""
 
 
+@dataclass(frozen=True)
+class Ready:
+    """What a run starts from."""
+
+    manifest: Manifest
+    weights: LoadedWeights
+    machine: Machine
+
+
 def check(
     workspace: Workspace,
     config: TrainConfig,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Make sure that a run with these settings can start.
+) -> Ready:
+    """Make sure that a run with these settings can start; what was loaded to find out.
 
     Data, files, strategy, device, disk and weights are looked at. ImageNet weights that are not on
     this computer yet are fetched; `progress` is told the bytes done and in all.
@@ -35,12 +45,13 @@ def check(
         MedxferError: what stands in the way, and what to do about it.
     """
     plan(config)
-    choose(config)
+    machine = choose(config)
     manifest = load_manifest(workspace, config.data)
     check_parts(manifest, config.monitor)
     check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION, Split.TEST))
     _check_disk(workspace, config, len(manifest.classes))
-    load_weights(config.weights, config.depth, workspace, progress)
+    weights = load_weights(config.weights, config.depth, workspace, progress)
+    return Ready(manifest, weights, machine)
 
 
 def check_parts(manifest: Manifest, monitor: Monitor) -> None:

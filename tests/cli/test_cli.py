@@ -18,6 +18,7 @@ from medxfer.data.library import load_manifest
 from medxfer.events import Finished
 from medxfer.paths import Workspace
 from medxfer.runs import journal
+from medxfer.runs.execute import execute
 from medxfer.runs.store import create_run
 
 TRAIN = ["--weights", "none", "--strategy", "none", "--epochs", "1", "--batch-size", "8",
@@ -185,9 +186,14 @@ def test_answers_and_progress_do_not_mix(
 
 
 def test_the_research_use_line_stands_on_help_and_results(
-    workspace: Workspace, small_data: str
+    workspace: Workspace, small_config: Any, tmp_path: Path
 ) -> None:
     assert RESEARCH_USE_ONLY in " ".join(invoke("--help").output.split())
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 1}))
+    assert [event.kind for event in execute(workspace, run)][-1] == "finished"
+    scan = next((tmp_path / "small" / "test").glob("*/*.png"))
+    for words in (["evaluate", run], ["explain", run, scan, "--out", tmp_path / "maps"]):
+        assert RESEARCH_USE_ONLY in invoke(*words, "--workspace", workspace.root).stdout
 
 
 def test_tables_are_aligned_and_show_what_is_missing() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from medxfer.data.importing import ImportOptions, ImportReport, import_source, preview
 from medxfer.data.library import load_manifest, load_skipped
 from medxfer.data.manifest import COLUMNS
-from medxfer.errors import DataError, TableError
+from medxfer.errors import ConfigError, DataError, TableError
 from medxfer.files import sha256_of
 from medxfer.paths import Workspace
 
@@ -133,7 +133,8 @@ def test_a_table_at_the_top_is_used_and_said_so(write: Write, workspace: Workspa
         assert report.classes == ("NA", "None")
         assert report.patients == 6
         assert set(load_manifest(workspace, path.stem).table["age"]) == {"07"}
-    assert any("Labels were taken from labels.csv" in text for text in found.warnings)
+    assert "labels.csv" in found.layout
+    assert not any("labels.csv" in text for text in found.warnings)
 
 
 def test_a_table_without_labels_leaves_the_folders_to_decide(write: Write) -> None:
@@ -262,3 +263,17 @@ def test_the_report_survives_json(write: Write, workspace: Workspace) -> None:
     keys = {"name", "images", "classes", "splits", "patients", "skipped"}
     assert keys <= set(values)
     assert ImportReport.from_json(values) == report
+
+
+def test_who_is_not_known_is_the_image_and_not_its_path(write: Write, workspace: Workspace) -> None:
+    source = write([f"{label}/Miller John {n}.png" for label in ("sick", "well") for n in range(8)])
+    report = import_source(workspace, source, OPTIONS)
+    table = load_manifest(workspace, OPTIONS.name).table
+    assert not report.patients_known
+    assert table["patient"].tolist() == table["image"].tolist()
+    assert not any("by patient" in note for note in report.split_notes)
+
+
+def test_patients_come_from_one_place() -> None:
+    with pytest.raises(ConfigError, match="not from both"):
+        ImportOptions.parse({"name": "x", "patient_column": "p", "patient_pattern": "(a)"})

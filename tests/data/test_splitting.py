@@ -95,7 +95,7 @@ def made(parts: dict[str, int], classes: int = 2, per_patient: int = 2) -> pd.Da
 
 def arranged(table: pd.DataFrame, **options: object) -> tuple[pd.Series[str], object]:
     chosen = ImportOptions(name="x", **options)
-    found = arrange(table["label"], table["patient"], table["split"], chosen)
+    found = arrange(table["label"], table["patient"], table["split"], chosen, known=True)
     return found.splits, found
 
 

@@ -190,6 +190,10 @@ def test_the_positive_class_decides_sensitivity() -> None:
         (("mass", "nodule"), "nodule"),
         (("healthy", "Negative"), "Negative"),
         (("0", "1"), "1"),
+        (("Demented", "NonDemented"), "Demented"),
+        (("Parasitized", "Uninfected"), "Parasitized"),
+        (("melanoma", "nevus"), "melanoma"),
+        (("disease", "disease_free"), "disease"),
     ],
 )
 def test_positive_class(classes: tuple[str, str], positive: str) -> None:

@@ -5,20 +5,24 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from medxfer import lock
 from medxfer.config import TrainConfig
-from medxfer.data.library import load_manifest
+from medxfer.data.library import load_manifest, resplit
 from medxfer.data.manifest import Split
+from medxfer.data.readers import read_picture
 from medxfer.errors import RunError, WeightsError
 from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.predict import predict
 from medxfer.events import Event, Failed, Fitted, Started
 from medxfer.executors.local import start
 from medxfer.machine import on_cpu
+from medxfer.models.preprocessing import to_input
 from medxfer.paths import Workspace
 from medxfer.runs import execute as execution
 from medxfer.runs.evaluate import evaluated
@@ -126,6 +130,75 @@ def test_a_stop_keeps_what_was_learned(workspace: Workspace, small_config: Train
     assert load_run(workspace, run).summary.state is RunState.STOPPED
     assert load_model(workspace, run).epoch == 1
     assert saved_splits(workspace, run) == ["val", "test"]
+
+
+def test_a_stop_while_predicting_is_heeded_and_the_rest_is_made_when_asked_for(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 1}))
+    for event in execute(workspace, run):
+        if event.kind == "predictions_saved":
+            request_stop(workspace, run)
+    assert load_run(workspace, run).summary.state is RunState.STOPPED
+    assert saved_splits(workspace, run) == ["val"]
+    assert len(evaluated(workspace, run, Split.TEST)) == 8
+
+
+def test_a_run_is_not_judged_on_splits_or_classes_it_was_not_trained_on(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, _ = carried_out(workspace, small_config.model_copy(update={"epochs": 1}))
+    resplit(workspace, small_config.data, keep_given=False, seed=5)
+    assert len(evaluated(workspace, run, Split.TEST)) == 8  # what was saved then still holds
+    with pytest.raises(RunError, match="no longer the one"):
+        evaluated(workspace, run, Split.TRAIN)
+
+
+def test_a_failed_run_keeps_its_best_epoch_for_use(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 3}))
+    events = execute(workspace, run)
+    for event in events:
+        if event.kind == "epoch_finished":
+            victim = load_manifest(workspace, small_config.data).paths()[-1]
+            victim.write_bytes(b"")
+    summary = load_run(workspace, run).summary
+    assert summary.state is RunState.FAILED
+    assert summary.has_model
+    assert load_model(workspace, run).epoch == 1
+
+
+def test_a_process_that_cannot_be_started_is_told(
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("subprocess.Popen", no_memory)
+    run = start(workspace, small_config)
+    summary = load_run(workspace, run).summary
+    assert summary.state is RunState.FAILED
+    assert "Cannot allocate memory" in summary.problem
+    assert not summary.has_model
+
+
+def test_predictions_belong_to_their_pictures(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    """A network that answers with the mean grey value of what it is given."""
+
+    class Mean(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return inputs.mean(dim=(1, 2, 3))[:, None] * torch.tensor([[1.0, -1.0]])
+
+    manifest = load_manifest(workspace, small_config.data)
+    for workers in (0, 1):
+        machine = replace(on_cpu(), workers=workers)
+        said = predict(Mean(), manifest, machine, batch_size=5)
+        alone = [to_input(read_picture(path).pixels).mean().item() for path in manifest.paths()]
+        np.testing.assert_allclose(said.logits[:, 0], alone, atol=1e-5)
+        assert said.facts["file"].tolist() == manifest.table["file"].tolist()
 
 
 def test_a_stop_before_the_first_epoch_ends_leaves_a_usable_network(

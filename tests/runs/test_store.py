@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from medxfer.runs.summary import RunState, state_of, summarise
 CONFIG = TrainConfig(data="d", weights="none", note="first try")
 NOW = datetime.now(UTC)
 BUSY = RunError("in use")
-LONG_AGO = NOW - timedelta(days=1)
+MOMENT, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 def epoch(number: int, auroc: float | None, *, best: bool) -> EpochFinished:
@@ -37,23 +36,23 @@ def epoch(number: int, auroc: float | None, *, best: bool) -> EpochFinished:
 
 
 @pytest.mark.parametrize(
-    ("events", "alive", "created", "state"),
+    ("events", "alive", "age", "state"),
     [
-        ([], False, NOW, RunState.WAITING),
-        ([], False, LONG_AGO, RunState.LOST),
-        ([], True, LONG_AGO, RunState.RUNNING),
-        ([epoch(1, 0.7, best=True)], True, NOW, RunState.RUNNING),
-        ([epoch(1, 0.7, best=True)], False, NOW, RunState.LOST),
-        ([Finished(seconds=1)], False, LONG_AGO, RunState.FINISHED),
-        ([Finished(seconds=1)], True, LONG_AGO, RunState.FINISHED),
-        ([Stopped(seconds=1)], False, NOW, RunState.STOPPED),
-        ([Failed(problem="no")], False, NOW, RunState.FAILED),
+        ([], False, MOMENT, RunState.WAITING),
+        ([], False, DAY, RunState.LOST),
+        ([], True, DAY, RunState.RUNNING),
+        ([epoch(1, 0.7, best=True)], True, MOMENT, RunState.RUNNING),
+        ([epoch(1, 0.7, best=True)], False, MOMENT, RunState.LOST),
+        ([Finished(seconds=1)], False, DAY, RunState.FINISHED),
+        ([Finished(seconds=1)], True, DAY, RunState.FINISHED),
+        ([Stopped(seconds=1)], False, MOMENT, RunState.STOPPED),
+        ([Failed(problem="no")], False, MOMENT, RunState.FAILED),
     ],
 )
 def test_the_state_is_the_sum_of_events_and_liveness(
-    events: list[Event], alive: bool, created: datetime, state: RunState
+    events: list[Event], alive: bool, age: timedelta, state: RunState
 ) -> None:
-    assert state_of(events, alive=alive, created=created) is state
+    assert state_of(events, alive=alive, created=datetime.now(UTC) - age) is state
 
 
 def test_the_summary_follows_the_best_epoch() -> None:
@@ -97,10 +96,7 @@ def test_a_run_is_found_again_from_its_folder_alone(workspace: Workspace) -> Non
 
 
 def test_runs_are_listed_newest_first_and_a_damaged_one_is_left_out(workspace: Workspace) -> None:
-    runs = []
-    for _ in range(3):
-        runs.append(create_run(workspace, CONFIG)[0])
-        time.sleep(1.01)
+    runs = [create_run(workspace, CONFIG)[0] for _ in range(3)]
     workspace.run(runs[1]).config.write_text("{")
     assert [line.run for line in list_runs(workspace)] == [runs[2], runs[0]]
     with pytest.raises(RunError, match="damaged"):

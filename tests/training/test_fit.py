@@ -103,8 +103,10 @@ def test_the_test_part_is_not_looked_at(
     manifest: Manifest, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    original = pictures.read_picture
-    monkeypatch.setattr(pictures, "read_picture", lambda path: read.append(path) or original(path))
+    original = pictures.read_unchanged
+    monkeypatch.setattr(
+        pictures, "read_unchanged", lambda path, sha: read.append(path) or original(path, sha)
+    )
     config = with_strategy(small_config, "all", epochs=1)
     list(fit(network(config), manifest, config, choose(config)))
     assert set(read) == set(manifest.part(Split.TRAIN, Split.VALIDATION).paths())

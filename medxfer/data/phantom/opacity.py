@@ -78,7 +78,7 @@ class Opacity:
 
 def draw_opacities(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Opacity, ...]:
     """One to three opacities, from hardly visible to plain, the lower lobes more often."""
-    grade = float(np.clip(rng.lognormal(0.05, 0.32), 0.6, 1.9))
+    grade = float(np.clip(rng.lognormal(0.5, 0.32), 0.8, 2.6))
     count = rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12])
     return tuple(_draw(anatomy, grade, rng) for _ in range(count))
 
