@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from data_cases import SPEED, Open
 
 from medxfer.config import Depth, HeadConfig, StrategyConfig, TrainConfig
 from medxfer.data.library import dataset_info
+from medxfer.files import write_json
+from medxfer.machine import choose
+from medxfer.models.cost import Throughput
 from medxfer.paths import Workspace
-from medxfer.runs.store import list_runs
+from medxfer.runs.store import create_run, list_runs
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.home_steps import next_step, steps
-from medxfer.ui.new_run.costs import costs, needs
+from medxfer.ui.new_run.costs import costs, needs, throughput
 from medxfer.ui.new_run.depth import depth_table
 from medxfer.ui.new_run.strategy import plan_table
 
@@ -72,7 +75,37 @@ def test_new_run_has_defaults_that_can_start(filled: Workspace, open_page: Open)
     start = next(b for b in app.button if b.label == "Start training")
     assert not start.disabled
     kept = json.loads((filled.cache / "speed.json").read_text())
-    assert list(kept.values()) == [{"forward": 1e11, "training": 1e11}]
+    assert [(speed["forward"], speed["training"]) for speed in kept.values()] == [(1e11, 1e11)]
+
+
+def _speed(place: Workspace, at: datetime) -> None:
+    machine = choose(TrainConfig(data="scans"))
+    old = {"forward": 1.0, "training": 2.0, "at": at.isoformat()}
+    write_json(place.cache / "speed.json", {f"{machine.name}, {machine.dtype}": old})
+
+
+@pytest.mark.parametrize(("hours", "forward"), [(1, 1.0), (25, 1e11), (-1, 1e11)])
+def test_the_speed_is_measured_again_after_a_day(
+    home: Workspace, hours: int, forward: float
+) -> None:
+    _speed(home, datetime.now(UTC) - timedelta(hours=hours))
+    speed = throughput(home, TrainConfig(data="scans"))
+    assert speed is not None
+    assert speed.forward == forward
+
+
+def test_a_speed_measured_beside_a_run_is_not_kept(home: Workspace) -> None:
+    config = TrainConfig(data="scans")
+    create_run(home, config)
+    assert throughput(home, config) == SPEED
+    assert not (home.cache / "speed.json").exists()
+    _speed(home, datetime.now(UTC) - timedelta(days=9))
+    assert throughput(home, config) == Throughput(1.0, 2.0)
+
+
+def test_a_damaged_file_of_speeds_is_measured_anew(home: Workspace) -> None:
+    (home.cache / "speed.json").write_text('{"CPU": 3}')
+    assert throughput(home, TrainConfig(data="scans")) == SPEED
 
 
 def test_a_missing_weights_file_is_said_in_place_and_nothing_starts(
@@ -108,7 +141,8 @@ def test_progressive_shows_three_phases_and_needs_three_epochs(
     app.radio(key="strategy").set_value("progressive").run()
     assert not app.exception
     assert app.number_input(key="epochs-3").min == 3
-    assert "3\\." in str(app.caption) or "3. " in "".join(c.value for c in app.caption)
+    plan = next(caption.value for caption in app.caption if caption.value.startswith("1. "))
+    assert [line[:3] for line in plan.splitlines()] == ["1. ", "2. ", "3. "]
 
 
 def test_the_plan_is_the_papers_parameters_stage_by_stage() -> None:

@@ -1,24 +1,44 @@
-"""What each network costs and how fast this computer is: counted and measured once."""
+"""What each network costs and how fast this computer is: counted once, measured once a day."""
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import streamlit as st
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from medxfer.config import Depth, HeadConfig, TrainConfig
 from medxfer.data.library import DatasetInfo
 from medxfer.data.manifest import Split
 from medxfer.errors import MedxferError
-from medxfer.files import write_json
-from medxfer.machine import choose
+from medxfer.files import write_text
+from medxfer.machine import Machine, choose
 from medxfer.models.cost import Cost, Estimate, Throughput, all_costs, estimate
 from medxfer.models.speed import measure
 from medxfer.paths import Workspace
+from medxfer.runs.store import list_runs
 from medxfer.training.plan import plan
 
 Costs = dict[Depth, Cost]
+_MEASURING = "Measuring how fast this computer is …"
+_VALID = timedelta(days=1)
+_WHILE_TRAINING = timedelta(minutes=10)
+
+
+class _Measured(BaseModel):
+    """A speed in multiply-adds a second, and when it was measured."""
+
+    forward: float
+    training: float
+    at: AwareDatetime
+
+    @property
+    def fresh(self) -> bool:
+        return timedelta(0) <= datetime.now(UTC) - self.at < _VALID
+
+
+_SPEEDS = TypeAdapter(dict[str, _Measured])
 
 
 def costs(head: HeadConfig, classes: int) -> Costs:
@@ -53,25 +73,44 @@ def needs(cost: Cost, config: TrainConfig, info: DatasetInfo, speed: Throughput)
 def throughput(place: Workspace, config: TrainConfig) -> Throughput | None:
     """How fast this computer is with the chosen device and arithmetic.
 
-    Measured once, kept in the workspace; None if the device cannot be used.
+    Measured once a day and kept in the workspace, but never beside a run: what is measured then
+    is not the computer's speed, so the last figure goes on, or one for the moment. None if the
+    device cannot be used.
     """
     try:
         machine = choose(config)
     except MedxferError:
         return None
-    kind = f"{machine.name}, {machine.dtype}"
-    file = place.cache / "speed.json"
-    known = _known(file)
-    if kind not in known:
-        with st.spinner("Measuring how fast this computer is, once …"):
-            measured = measure(machine.device, machine.dtype)
-        known[kind] = {"forward": measured.forward, "training": measured.training}
-        write_json(file, known)
-    return Throughput(**known[kind])
+    kind, file = _kind(machine), place.cache / "speed.json"
+    speeds = _read(file)
+    known = speeds.get(kind)
+    if known is None or not known.fresh:
+        if any(not run.state.ended for run in list_runs(place)):
+            known = known or _for_the_moment(kind, machine)
+        else:
+            with st.spinner(_MEASURING):
+                known = _measured(machine)
+            write_text(file, _SPEEDS.dump_json(speeds | {kind: known}, indent=2).decode())
+    return Throughput(known.forward, known.training)
 
 
-def _known(file: Path) -> dict[str, dict[str, float]]:
+def _kind(machine: Machine) -> str:
+    return f"{machine.name}, {machine.dtype}"
+
+
+# Data, not a file: it ends with the app, and soon.
+@st.cache_data(ttl=_WHILE_TRAINING, max_entries=4, show_spinner=_MEASURING)
+def _for_the_moment(kind: str, _machine: Machine) -> _Measured:
+    return _measured(_machine)
+
+
+def _measured(machine: Machine) -> _Measured:
+    speed = measure(machine.device, machine.dtype)
+    return _Measured(forward=speed.forward, training=speed.training, at=datetime.now(UTC))
+
+
+def _read(file: Path) -> dict[str, _Measured]:
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return _SPEEDS.validate_json(file.read_bytes())
+    except (OSError, ValidationError):
         return {}
