@@ -75,15 +75,50 @@ def test_a_lost_picture_is_a_sentence(filled: Workspace, scans: Path, open_page:
     assert any("h0\\_0\\.png" in warning.value for warning in app.warning)
 
 
-def test_patients_on_both_sides_can_be_set_aside(
-    home: Workspace, scans: Path, tmp_path: Path, open_page: Open
-) -> None:
-    given = tmp_path / "given"
+def _overlapping(scans: Path, given: Path) -> Path:
+    """The pictures with a given test part that shares four patients with train."""
     for label in ("healthy", "sick"):
         for file in sorted((scans / label).iterdir()):
             part = "test" if file.stem.endswith("_1") and file.stem[1] in "01" else "train"
             (given / part / label).mkdir(parents=True, exist_ok=True)
             shutil.copy(file, given / part / label)
+    return given
+
+
+def test_patients_on_both_sides_stay_there_unless_agreed(
+    home: Workspace, scans: Path, tmp_path: Path, open_page: Open
+) -> None:
+    app = open_page(ADD)
+    app.text_input(key="source-path").input(str(_overlapping(scans, tmp_path / "given"))).run()
+    app.text_input(key="pattern").input(r"([hs]\d+)_").run()
+    assert "4 patients on both sides" in _texts(app)
+    assert "They were left there" in _texts(app)
+    toggle = app.toggle(key="set-aside")
+    assert not toggle.value
+    toggle.set_value(True).run()
+    assert "the test part stays as given" in _texts(app)
+    assert "They were left there" not in _texts(app)
+
+
+def test_a_pattern_is_not_asked_for_beside_a_column(
+    home: Workspace, scans: Path, tmp_path: Path, open_page: Open
+) -> None:
+    names = sorted(f"{file.parent.name}/{file.name}" for file in scans.glob("*/*.png"))
+    rows = [f"{name},{name.split('/')[0]},{name[-8:-6]}" for name in names]
+    (scans / "table.csv").write_text("\n".join(["file,label,who", *rows]))
+    app = open_page(ADD)
+    app.text_input(key="source-path").input(str(scans / "table.csv")).run()
+    app.text_input(key="pattern").input(r"([hs]\d+)_").run()
+    app.selectbox(key="patient_column").select("who").run()
+    assert not app.exception
+    assert not [field for field in app.text_input if field.key == "pattern"]
+    assert "16 patients" in _texts(app)
+
+
+def test_patients_on_both_sides_can_be_set_aside(
+    home: Workspace, scans: Path, tmp_path: Path, open_page: Open
+) -> None:
+    given = _overlapping(scans, tmp_path / "given")
     import_source(home, given, ImportOptions(name="given", patient_pattern=r"([hs]\d+)_"))
     app = open_page(BROWSE, data="given")
     assert "4 patients are on both sides" in _texts(app)

@@ -8,6 +8,8 @@ import streamlit as st
 from medxfer.data.library import DatasetInfo, load_skipped, resplit
 from medxfer.data.manifest import Manifest, Split
 from medxfer.paths import Workspace
+from medxfer.reports.exports import table_csv
+from medxfer.reports.stamp import stamp
 from medxfer.ui.data.table import picture_sizes
 from medxfer.ui.words import count, number, plain, split_word
 
@@ -87,7 +89,7 @@ def draw_skipped(place: Workspace, info: DatasetInfo) -> None:
     st.dataframe(table, hide_index=True, height=320, alt="Files left out and why")
     st.download_button(
         "Download this list",
-        table.to_csv(index=False),
+        table_csv(table, stamp()),
         file_name=f"{info.name} files left out.csv",
         mime="text/csv",
         icon=":material/download:",

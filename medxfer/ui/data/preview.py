@@ -17,6 +17,7 @@ from medxfer.ui.frame import boundary
 from medxfer.ui.words import count, number, plain, split_word
 
 _LOOK_AGAIN_SECONDS = 60
+_PATIENTS_NAMED = 12
 
 
 def understood(source: Path, options: ImportOptions) -> Preview:
@@ -42,8 +43,10 @@ def choose_options(source: Path, name: str) -> tuple[ImportOptions, Preview]:
         first = understood(source, ImportOptions.parse(fields))
     _draw_understood(first)
     fields["classes"] = _choose_classes(first)
-    fields |= _choose_patients(first)
-    fields |= _choose_parts(first)
+    if not fields.get("patient_column"):
+        fields |= _choose_patients(first)
+    fields |= _choose_parts()
+    fields |= _choose_overlap(understood(source, ImportOptions.parse(fields)))
     options = ImportOptions.parse(fields)
     return options, understood(source, options)
 
@@ -128,7 +131,7 @@ def _draw_names(pattern: str, names: Sequence[str]) -> None:
     st.dataframe(table, hide_index=True, alt="Your file names and the patient found in each")
 
 
-def _choose_parts(found: Preview) -> dict[str, Any]:
+def _choose_parts() -> dict[str, Any]:
     fields: dict[str, Any] = {}
     with st.expander("Parts: train, validation, test"):
         st.caption("Parts the source gives are kept. These shares are for those it does not give.")
@@ -140,16 +143,28 @@ def _choose_parts(found: Preview) -> dict[str, Any]:
         fields["seed"] = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="split-seed", help="The same seed draws the same parts."
         )
-    if across := found.patients_across_splits:
-        fields["set_aside_overlap"] = st.toggle(
-            f"Set aside pictures of the {count(len(across), 'patient')} on both sides of the "
-            "given parts",
-            value=True,
-            key="set-aside",
-            help="They leave training, or validation, so that the test part stays as given and "
-            "the result is not too good.",
-        )
     return fields
+
+
+def _choose_overlap(found: Preview) -> dict[str, bool]:
+    """Patients on both sides of the given parts: left there unless the person agrees."""
+    across = found.patients_across_splits
+    if not across:
+        return {}
+    with st.container(border=True):
+        st.markdown(
+            f":material/group: **{count(len(across), 'patient')} on both sides of the given "
+            f"parts:** {plain(', '.join(across[:_PATIENTS_NAMED]))}"
+            + (" …" if len(across) > _PATIENTS_NAMED else "")
+        )
+        agreed = st.toggle(
+            "Keep each patient on one side: the test part stays as given, and other pictures of "
+            "its patients are not learned from",
+            key="set-aside",
+            help="Their pictures leave train and validation. Patients in train and validation "
+            "alone go to train. Otherwise the source's parts are kept as they are.",
+        )
+    return {"set_aside_overlap": agreed}
 
 
 def _share(words: str, key: str) -> float:
