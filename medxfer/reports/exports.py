@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,8 +38,10 @@ _STYLE = (
 _CONFIG = {"displaylogo": False, "showSendToCloud": False}
 """plotly.js 4 offers to send the figure to a cloud unless told not to."""
 
-_FOOT = 70
-"""Pixels below a figure for the lines of its stamp."""
+_LETTERS, _LETTER_WIDTH, _LINE_HEIGHT = 10, 5.2, 13
+"""Size and pixels of the stamp below a figure."""
+_MARGIN = 80
+"""What plotly takes where a figure says nothing."""
 
 
 def table_csv(table: pd.DataFrame, stamp: Stamp) -> str:
@@ -59,14 +62,24 @@ def table_csv(table: pd.DataFrame, stamp: Stamp) -> str:
 
 
 def stamped(figure: go.Figure, stamp: Stamp) -> go.Figure:
-    """A copy of a figure with the stamp below it, so that a picture saved of it has it too."""
+    """A copy of a figure with the stamp below it, so that a picture saved of it has it too.
+
+    A figure with a height is taller by it; one with a width has the lines broken to it.
+    """
     copy = go.Figure(figure)
-    margin = copy.layout.margin.b
-    below = 80 if margin is None else margin
-    copy.update_layout(margin_b=below + _FOOT)
+    layout = copy.layout
+    left, below = (_MARGIN if side is None else side for side in (layout.margin.l, layout.margin.b))
+    lines = list(stamp.lines)
+    if layout.width is not None:
+        letters = int((layout.width - left) / _LETTER_WIDTH)
+        lines = [part for line in lines for part in wrap(line, letters)]
+    room = _LINE_HEIGHT * len(lines) + 6
+    if layout.height is not None:
+        copy.update_layout(height=layout.height + room)
+    copy.update_layout(margin_b=below + room)
     copy.add_annotation(
-        text="<br>".join(escape(line) for line in stamp.lines),
-        font_size=11, align="left", showarrow=False,
+        text="<br>".join(escape(line) for line in lines),
+        font_size=_LETTERS, opacity=0.7, align="left", showarrow=False,
         xref="paper", x=0, xanchor="left",
         yref="paper", y=0, yanchor="top", yshift=-below,
     )  # fmt: skip

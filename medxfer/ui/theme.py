@@ -10,35 +10,28 @@ import streamlit as st
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
+SERIES = (
+    "#16a394", "#d17a2a", "#5b8fe0", "#d9626f", "#a2952a", "#9a78d6", "#4f97b3", "#cc68ab",
+)  # fmt: skip
+"""One colour a class or line, the same in both themes: at 3:1 or more against both backgrounds."""
+MUTED = "#8a94a6"
+"""What stands beside the thing shown: training beside validation, guessing, borders."""
+MARK = SERIES[1]
+"""What is pointed at: the best epoch, the chosen cell."""
+
+
 @dataclass(frozen=True)
 class Colours:
-    """Text, faint lines and the classes' colours as `#rrggbb`.
-
-    The classes' colours are told apart with the common kinds of colour blindness and stand at
-    3:1 or more against the background.
-    """
+    """Text, faint lines, background and accent of a theme as `#rrggbb`."""
 
     text: str
     faint: str
     background: str
     accent: str
-    series: tuple[str, ...]
 
 
-DARK = Colours(
-    text="#e4ebf0",
-    faint="#3a4853",
-    background="#10171d",
-    accent="#4cc3b5",
-    series=("#4cc3b5", "#e2a05a", "#7fa8e8", "#e5808a", "#c9bd62", "#b193dd", "#8fb8c9", "#d98fc0"),
-)
-LIGHT = Colours(
-    text="#1a2730",
-    faint="#d3dde2",
-    background="#ffffff",
-    accent="#0b766d",
-    series=("#0b766d", "#c26a12", "#2f62b8", "#b23a4a", "#7d7416", "#7048b0", "#3d7389", "#a83d86"),
-)
+DARK = Colours(text="#e4ebf0", faint="#3a4853", background="#10171d", accent="#4cc3b5")
+LIGHT = Colours(text="#1a2730", faint="#d3dde2", background="#ffffff", accent="#0b766d")
 
 
 def colours() -> Colours:

@@ -275,6 +275,19 @@ def test_exports_leave_the_table_and_the_figure_alone(mark: Stamp) -> None:
     assert drawing == figure()
 
 
+def test_the_stamp_of_a_figure_is_broken_to_its_width_and_given_room(mark: Stamp) -> None:
+    drawing = figure().update_layout(width=300, height=200, margin={"l": 50, "b": 40})
+    made = stamped(drawing, mark).layout
+    lines = unescape(made.annotations[0].text).split("<br>")
+    assert " ".join(lines) == " ".join(mark.lines)
+    # 250 pixels at five to six a letter.
+    assert max(map(len, lines)) <= 50
+    room = made.margin.b - 40
+    assert room >= 13 * len(lines)
+    assert made.height == 200 + room
+    assert stamped(figure(), mark).layout.height is None
+
+
 def test_html_needs_no_network_and_runs_no_foreign_script(mark: Stamp) -> None:
     foreign = "</script><script>alert(1)</script>"
     drawing = figure().update_traces(name=foreign)

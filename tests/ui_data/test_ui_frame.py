@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from medxfer.paths import Workspace
 from medxfer.ui.frame import LOG
-from medxfer.ui.theme import DARK, LIGHT
+from medxfer.ui.theme import DARK, LIGHT, MUTED, SERIES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,7 +82,7 @@ def test_figures_and_pages_share_their_colours(name: str, colours: object) -> No
     theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"][name]
     assert theme["textColor"] == colours.text  # type: ignore[attr-defined]
     assert theme["backgroundColor"] == colours.background  # type: ignore[attr-defined]
-    assert tuple(theme["chartCategoricalColors"]) == colours.series  # type: ignore[attr-defined]
+    assert tuple(theme["chartCategoricalColors"]) == SERIES
 
 
 def _luminance(colour: str) -> float:
@@ -101,5 +101,5 @@ def _contrast(one: str, other: str) -> float:
 def test_text_and_series_stand_out_from_the_background(colours: object) -> None:
     assert _contrast("#000000", "#ffffff") == pytest.approx(21)
     assert _contrast(colours.text, colours.background) >= 7  # type: ignore[attr-defined]
-    for colour in colours.series:  # type: ignore[attr-defined]
+    for colour in (*SERIES, MUTED):
         assert _contrast(colour, colours.background) >= 3  # type: ignore[attr-defined]

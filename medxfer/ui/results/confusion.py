@@ -10,8 +10,8 @@ import streamlit as st
 
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.predictions import Predictions
+from medxfer.reports.exports import stamped
 from medxfer.reports.stamp import Stamp
-from medxfer.ui.results.foot import with_foot
 from medxfer.ui.results.matrix import Cell, confusion_figure, confusion_table
 
 COUNTS, ROWS = "Counts", "By row"
@@ -28,7 +28,7 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
     figure_key, table_key = _name(key, _FIGURE), _name(key, _TABLE)
     with st.container(horizontal=True, gap="large"):
         st.plotly_chart(
-            with_foot(
+            stamped(
                 confusion_figure(counts, predictions.classes, shown == ROWS, chosen),
                 mark,
             ),

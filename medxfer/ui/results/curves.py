@@ -12,17 +12,14 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags, auroc, average_precision, precision_recall, roc
 from medxfer.evaluation.metrics import positive_class
 from medxfer.evaluation.predictions import Floats, Predictions
+from medxfer.reports.exports import stamped
 from medxfer.reports.stamp import Stamp
-from medxfer.ui.results.foot import with_foot
+from medxfer.ui.theme import MUTED, SERIES
 from medxfer.ui.words import plain
 
 _TWO = 2
 _WIDTH, _HEIGHT = 440, 460
-_SERIES = (
-    "#16a394", "#d17a2a", "#5b8fe0", "#d9626f", "#a2952a", "#9a78d6", "#4f97b3", "#cc68ab",
-)  # fmt: skip
-"""One colour a class, at about 3:1 or more against both themes' backgrounds."""
-_GUESSING = {"color": "#8a94a6", "width": 1.5, "dash": "dot"}
+_GUESSING = {"color": MUTED, "width": 1.5, "dash": "dot"}
 
 
 def curve_classes(predictions: Predictions) -> tuple[int, ...]:
@@ -89,9 +86,9 @@ def draw_curves(predictions: Predictions, mark: Stamp, key: str) -> None:
     missing = _missing(predictions)
     if len(missing) < len(curve_classes(predictions)):
         with st.container(horizontal=True, gap="medium"):
-            _draw(with_foot(roc_figure(predictions), mark), f"{key}-roc", "ROC curve")
+            _draw(stamped(roc_figure(predictions), mark), f"{key}-roc", "ROC curve")
             _draw(
-                with_foot(precision_recall_figure(predictions), mark),
+                stamped(precision_recall_figure(predictions), mark),
                 f"{key}-pr",
                 "Precision-recall curve",
             )
@@ -145,7 +142,7 @@ def _empty(x: str, y: str) -> go.Figure:
 
 
 def _colour(cls: int) -> str:
-    return _SERIES[cls % len(_SERIES)]
+    return SERIES[cls % len(SERIES)]
 
 
 def _line(

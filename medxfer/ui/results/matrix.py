@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from medxfer.evaluation.confusion import by_row
 from medxfer.evaluation.predictions import Floats, Ints
+from medxfer.ui.theme import MARK
 
 Cell = tuple[int, int]
 """Indices of the true and the predicted class."""
@@ -81,7 +82,7 @@ def confusion_figure(
         truth, predicted = chosen
         figure.add_shape(
             type="rect", x0=predicted - 0.48, x1=predicted + 0.48,
-            y0=truth - 0.48, y1=truth + 0.48, line={"color": "#e8a33d", "width": 4},
+            y0=truth - 0.48, y1=truth + 0.48, line={"color": MARK, "width": 4},
         )  # fmt: skip
     return figure
 

@@ -14,9 +14,10 @@ import pandas as pd
 import streamlit as st
 
 from medxfer.ui.runs.live import Live
+from medxfer.ui.theme import MARK, MUTED, SERIES
 
 TRAIN, VALIDATION = "train", "validation"
-COLOURS = {TRAIN: "#8a94a6", VALIDATION: "#2f9e8f"}
+COLOURS = {TRAIN: MUTED, VALIDATION: SERIES[0]}
 _WIDTH, _HEIGHT = 316, 300
 
 
@@ -32,7 +33,7 @@ class Curve:
 
 
 CURVES = (
-    Curve("loss", "Loss", "cross-entropy", bounded=False),
+    Curve("loss", "Loss", "loss", bounded=False),
     Curve("accuracy", "Accuracy", "share correct"),
     Curve("auroc", "AUROC", "area under the curve"),
 )
@@ -153,7 +154,7 @@ def _line(
 
 def _border_line(epoch: dict[str, Any]) -> dict[str, Any]:
     return {
-        "mark": {"type": "rule", "color": "#8a94a6", "strokeDash": [2, 3], "opacity": 0.8},
+        "mark": {"type": "rule", "color": MUTED, "strokeDash": [2, 3], "opacity": 0.8},
         "encoding": {"x": epoch},
     }
 
@@ -161,11 +162,11 @@ def _border_line(epoch: dict[str, Any]) -> dict[str, Any]:
 def _border_label(epoch: dict[str, Any]) -> dict[str, Any]:
     mark = {"type": "text", "align": "left", "baseline": "bottom", "dx": 1, "fontSize": 11}
     return {
-        "mark": {**mark, "color": "#8a94a6"},
+        "mark": {**mark, "color": MUTED},
         "encoding": {"x": epoch, "y": {"value": -4}, "text": {"field": "text"}},
     }
 
 
 def _best(shared: dict[str, Any]) -> dict[str, Any]:
-    mark = {"type": "point", "shape": "diamond", "size": 130, "filled": True, "color": "#e8a33d"}
+    mark = {"type": "point", "shape": "diamond", "size": 130, "filled": True, "color": MARK}
     return {"mark": mark, "encoding": shared}
