@@ -12,5 +12,5 @@ st.title("Explain a scan")
 place = workspace()
 chosen = choose_run(place, with_model=True)
 if chosen is not None:
-    draw_scans(place, chosen, choose_scans(place, chosen.data))
+    draw_scans(place, chosen, choose_scans(place, chosen.run))
 research_use()

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
 
 from medxfer.config import StrategyConfig, TrainConfig
+from medxfer.data.manifest import Manifest
 from medxfer.evaluation.predictions import Predictions
 from medxfer.events import (
     EpochFinished,
@@ -30,8 +31,11 @@ from medxfer.runs.store import create_run
 CLASSES = ("NORMAL", "PNEUMONIA")
 
 
-def started(epochs: int = 4, phases: int = 2) -> Started:
-    """The first event of a run over `epochs` epochs in so many phases of equal length."""
+def started(epochs: int = 4, phases: int = 2, on: Manifest | None = None) -> Started:
+    """The first event of a run over `epochs` epochs in so many phases of equal length.
+
+    `on` is the data set it is trained on; None: one that is nowhere.
+    """
     plan = tuple(
         PhasePlan(
             name=name, stages=("head",), learning_rate=1e-3, epochs=epochs // phases,
@@ -41,7 +45,8 @@ def started(epochs: int = 4, phases: int = 2) -> Started:
     )  # fmt: skip
     return Started(
         pid=1, device="CPU, 2 threads", precision="float32", threads=2,
-        versions={"torch": "2.15.0"}, manifest_hash="0" * 64, split_hash="1" * 64,
+        versions={"torch": "2.15.0"}, manifest_hash=on.content_hash if on else "0" * 64,
+        split_hash=on.split_hash if on else "1" * 64,
         classes=CLASSES, images={"train": 40, "val": 12, "test": 12}, parameters=11_177_538,
         phases=plan, weights="none",
     )  # fmt: skip
@@ -64,22 +69,31 @@ def progress(number: int, batch: int = 3, step: str = "train") -> Progress:
     )  # fmt: skip
 
 
-def learned() -> list[Event]:
+def learned(on: Manifest | None = None) -> list[Event]:
     """The events of a run up to its second of four epochs."""
-    return [started(), PhaseStarted(phase=0, epoch=1), progress(1), epoch(1), progress(2), epoch(2)]
+    return [
+        started(on=on),
+        PhaseStarted(phase=0, epoch=1),
+        progress(1),
+        epoch(1),
+        progress(2),
+        epoch(2),
+    ]
 
 
-def completed() -> list[Event]:
+def completed(on: Manifest | None = None) -> list[Event]:
     best = epoch(4, 1)
     return [
-        *learned(), PhaseStarted(phase=1, epoch=3), epoch(3, 1), best,
+        *learned(on), PhaseStarted(phase=1, epoch=3), epoch(3, 1), best,
         Fitted(reason="completed", best_epoch=4, validation=best.validation),
         PredictionsSaved(split="val", images=12), PredictionsSaved(split="test", images=12),
         Finished(seconds=12.5),
     ]  # fmt: skip
 
 
-def predictions(split: str = "val", truth: Sequence[int] | None = None) -> Predictions:
+def predictions(
+    split: str = "val", truth: Sequence[int] | None = None, patients: int = 12
+) -> Predictions:
     """Twelve answers, three of them wrong: two NORMAL called PNEUMONIA and one the other way."""
     truths = np.array([0] * 6 + [1] * 6 if truth is None else truth)
     called = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0])
@@ -88,7 +102,7 @@ def predictions(split: str = "val", truth: Sequence[int] | None = None) -> Predi
         {
             "image": [f"{split}-{number}" for number in range(12)],
             "file": [f"{split}-{number}.png" for number in range(12)],
-            "patient": [f"p{number}" for number in range(12)],
+            "patient": [f"p{number % patients}" for number in range(12)],
             "split": split,
         }
     )

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.config import Depth, HeadConfig, Stage
-from medxfer.data.library import load_manifest
+from medxfer.data.library import load_manifest, resplit
 from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
 from medxfer.ui.explain import serving as explain_serving
@@ -39,7 +39,7 @@ def run_with_network(home: Workspace, small_data: str, monkeypatch: pytest.Monke
     from medxfer.models.resnet import build
     from medxfer.runs.loading import LoadedModel
 
-    run = add_run(home, completed(), data=small_data)
+    run = add_run(home, completed(load_manifest(home, small_data)), data=small_data)
     torch.manual_seed(0)
     model = build(Depth.RESNET18, 2, HeadConfig(kind="linear")).eval().requires_grad_(False)
     loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), None, 4, "0" * 64)  # type: ignore[arg-type]
@@ -84,6 +84,33 @@ def test_an_image_that_is_gone_gives_way_to_another(run_with_network: str, open_
     app = open_page(EXPLAIN, run=run_with_network, image="gone")
     assert "is not in this data set" in words(app)
     assert "What the network" not in words(app)
+
+
+def test_images_divided_anew_are_not_offered_but_uploads_are(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open
+) -> None:
+    resplit(home, small_data, keep_given=False)
+    row = load_manifest(home, small_data).table.iloc[0]
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert "no longer the one that run" in app.warning[0].value
+    assert "labelled" not in words(app)
+    app.button_group(key="scan-way").set_value("Upload").run()
+    app.file_uploader(key="scan-files").set_value([("a.png", picture(), "image/png")]).run()
+    assert r"What the network says of a\.png" in words(app)
+
+
+def test_many_scans_are_judged_once_each(
+    home: Workspace, run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(EXPLAIN, run=run_with_network)
+    app.file_uploader(key="scan-files").set_value(
+        [(f"{number}.png", picture(number), "image/png") for number in range(10)]
+    ).run()
+    judged: list[object] = []
+    monkeypatch.setattr("medxfer.explain.heatmap.explain", lambda *_, **__: judged.append(1))
+    app.run()
+    assert list(app.dataframe[0].value["Scan"]) == [f"{number}.png" for number in range(10)]
+    assert len(judged) <= 1
 
 
 def test_a_bad_upload_does_not_spoil_the_others(run_with_network: str, open_page: Open) -> None:

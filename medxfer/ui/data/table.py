@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from medxfer.data.library import DatasetInfo, load_manifest
+from medxfer.data.library import DatasetInfo, dataset_info, load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.paths import Workspace
+from medxfer.runs.store import load_run, trained_on
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,19 @@ class Filter:
 def manifest_of(place: Workspace, info: DatasetInfo) -> Manifest:
     """The rows of a data set; the same object for every page until they change."""
     return _manifest(place, info.name, info.manifest_hash, info.split_hash)
+
+
+def manifest_for(place: Workspace, run: str) -> Manifest:
+    """The rows of the data set that a run was trained on, as they were then.
+
+    Raises:
+        DataError: the data set is gone or damaged.
+        RunError: its images, classes or parts are others now.
+    """
+    loaded = load_run(place, run)
+    manifest = manifest_of(place, dataset_info(place, loaded.config.data))
+    trained_on(loaded, manifest)
+    return manifest
 
 
 # A resource, not data: 100,000 rows would be copied at every click. Nobody writes to it.

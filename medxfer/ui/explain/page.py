@@ -9,7 +9,7 @@ import streamlit as st
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.explain.serving import explained
+from medxfer.ui.explain.serving import answer
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.explain.view import draw_explanation
 from medxfer.ui.frame import show_problem
@@ -26,19 +26,13 @@ def draw_scans(place: Workspace, run: RunSummary, scans: Sequence[Scan]) -> None
     usable, rows = [], []
     for scan in scans:
         try:
-            answer = explained(place, run.run, scan.digest, scan.pixels)
+            name, probability = answer(place, run.run, scan.digest, scan.pixels)
         except MedxferError as error:
             st.caption(f"{plain(scan.name)}:")
             show_problem(error)
             continue
         usable.append(scan)
-        rows.append(
-            {
-                "Scan": scan.name,
-                "Prediction": answer.classes[answer.predicted],
-                "Probability": float(answer.probabilities[answer.predicted]),
-            }
-        )
+        rows.append({"Scan": scan.name, "Prediction": name, "Probability": probability})
     if not usable:
         return
     shown = _choose(usable, rows) if len(usable) > 1 else usable[0]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
     from medxfer.runs.loading import LoadedModel
 
-_MODELS, _EXPLANATIONS = 2, 64
+_MODELS, _EXPLANATIONS, _ANSWERS = 2, 8, 512
+"""Kept at once; a heatmap of a large scan takes tens of megabytes, an answer nothing."""
 
 METHOD_WORDS = {
     "gradcam": "Grad-CAM",
@@ -47,6 +48,17 @@ def explained(
         ExplainError, RunError, WeightsError: as the core says.
     """
     return _explanation(str(place.root), run, digest, target, method, pixels)
+
+
+def answer(place: Workspace, run: str, digest: str, pixels: NDArray[np.uint8]) -> tuple[str, float]:
+    """The predicted class of one picture and its probability; raises as `explained`."""
+    return _answer(str(place.root), run, digest, pixels)
+
+
+@st.cache_data(max_entries=_ANSWERS, show_spinner=False)
+def _answer(root: str, run: str, digest: str, _pixels: NDArray[np.uint8]) -> tuple[str, float]:
+    found = _explanation(root, run, digest, None, "gradcam", _pixels)
+    return found.classes[found.predicted], float(found.probabilities[found.predicted])
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")

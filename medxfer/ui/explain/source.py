@@ -11,11 +11,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from medxfer.data.library import load_manifest
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.data.readers import read_bytes, read_picture_bytes
-from medxfer.errors import DataError, MedxferError
+from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
+from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
 from medxfer.ui.words import count, plain, split_word
 
@@ -37,8 +37,8 @@ class Scan:
     split: str = ""
 
 
-def choose_scans(place: Workspace, data: str) -> list[Scan]:
-    """The scans the person chose, by either way; what cannot be used says why."""
+def choose_scans(place: Workspace, run: str) -> list[Scan]:
+    """The scans the person chose for a run, by either way; what cannot be used says why."""
     wanted = st.query_params.get("image", "")
     way = st.segmented_control(
         "Scans",
@@ -48,7 +48,7 @@ def choose_scans(place: Workspace, data: str) -> list[Scan]:
         key="scan-way",
         label_visibility="collapsed",
     )
-    return _uploaded() if way == UPLOAD else _from_data(place, data, wanted)
+    return _uploaded() if way == UPLOAD else _from_data(place, run, wanted)
 
 
 def read_scan(content: bytes, name: str) -> Scan:
@@ -73,10 +73,10 @@ def _uploaded() -> list[Scan]:
     return scans
 
 
-def _from_data(place: Workspace, data: str, wanted: str) -> list[Scan]:
+def _from_data(place: Workspace, run: str, wanted: str) -> list[Scan]:
     try:
-        manifest = load_manifest(place, data)
-    except DataError as error:
+        manifest = manifest_for(place, run)
+    except MedxferError as error:
         show_problem(error)
         return []
     _follow(manifest, wanted)

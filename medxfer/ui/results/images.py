@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from medxfer.data.library import load_manifest
 from medxfer.data.thumbnails import thumbnail
-from medxfer.errors import DataError
+from medxfer.errors import DataError, MedxferError
 from medxfer.evaluation.confusion import cell
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
+from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
 from medxfer.ui.gallery import Tile, gallery
 from medxfer.ui.results.confusion import close_cell
@@ -54,13 +54,14 @@ def _draw_images(
     place: Workspace, run: RunSummary, images: pd.DataFrame, called: str, key: str
 ) -> None:
     try:
-        table = load_manifest(place, run.data).table.set_index("image")
-    except DataError as error:
+        table = manifest_for(place, run.run).table
+    except MedxferError as error:
         show_problem(error)
         _draw_without_pictures(images)
         return
-    known = images[images["image"].isin(table.index)]
-    tiles = list(_tiles(place, run.data, known, table, called))
+    shown = table[table["image"].isin(images["image"])].set_index("image")
+    known = images[images["image"].isin(table["image"])]
+    tiles = list(_tiles(place, run.data, known, shown, called))
     picked = gallery(tiles, key=f"{key}-gallery")
     if picked:
         st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run, "image": picked})
