@@ -77,7 +77,7 @@ def _model(infos: Sequence[DatasetInfo], runs: Sequence[RunSummary]) -> Step:
     if active is not None:
         words = f"ResNet-{active.depth} is learning from {plain(active.data)}."
         return Step(title, words, False, "Watch it learn", RUN_PAGE, {"run": active.run})
-    trained = [run for run in runs if run.state.has_model]
+    trained = [run for run in runs if run.has_model]
     query = {"data": infos[0].name} if infos else {}
     if not trained:
         words = "A pretrained network is fine-tuned on your images. Good defaults are set."
@@ -88,7 +88,7 @@ def _model(infos: Sequence[DatasetInfo], runs: Sequence[RunSummary]) -> Step:
 
 def _result(runs: Sequence[RunSummary]) -> Step:
     title = "See how good it is"
-    trained = next((run for run in runs if run.state.has_model), None)
+    trained = next((run for run in runs if run.has_model), None)
     if trained is None:
         words = "Confusion matrix, curves, and heatmaps of where the network looked."
         return Step(title, words, False, "Open the result", RESULT_PAGE, {})

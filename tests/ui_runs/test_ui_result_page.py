@@ -7,18 +7,21 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from run_cases import add_run, completed, predictions, select, words
+from run_cases import add_run, completed, learned, predictions, select, words
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
 
 from medxfer import RESEARCH_USE_ONLY
-from medxfer.data.library import load_manifest
+from medxfer.data.library import load_manifest, resplit
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Event, Failed, Stopped
 from medxfer.paths import Workspace
 from medxfer.reports.exports import table_csv
 from medxfer.reports.stamp import stamp
+from medxfer.runs.results import saved_splits
 from medxfer.runs.store import load_run
 from medxfer.ui.results.downloads import figures, tables
+from medxfer.ui.results.figures import meaning
 from medxfer.ui.results.matrix import confusion_figure, confusion_table
 from medxfer.ui.runs.live import EventTail
 
@@ -51,9 +54,42 @@ def test_headline_figures_come_with_their_n(finished_run: str, open_page: Open) 
     assert shown(app)["Sensitivity"] == f"{5 / 6:.3f}"
     assert shown(app)["Specificity"] == f"{4 / 6:.3f}"
     assert shown(app)["Accuracy"] == "0.750"
-    assert "12 images, 12 patients" in words(app)
+    assert "12 images. The finding" in words(app)
     assert RESEARCH_USE_ONLY in words(app)
     assert "The test set is for the end" not in words(app)
+
+
+def test_fewer_patients_than_images_are_said(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, completed())
+    predictions(patients=5).save(home.run(run).predictions("val"))
+    assert "12 images of 5 patients. The finding" in words(open_page(RESULT, run=run))
+
+
+@pytest.mark.parametrize("name", ["auroc", "f1", "average_precision", "brier"])
+def test_a_figure_over_several_classes_says_how_they_were_joined(name: str) -> None:
+    assert "class" in meaning(name, 3)
+    assert meaning(name, 3) != meaning(name, 2)
+    assert "the finding" not in meaning(name, 3)
+
+
+@pytest.mark.parametrize(
+    "ending", [[], [Failed(problem="The disk is full.")], [Stopped(seconds=9)]]
+)
+def test_a_run_that_ended_early_is_evaluated_when_asked(
+    home: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch, ending: list[Event]
+) -> None:
+    run = add_run(home, [*learned(), *ending])
+    monkeypatch.setattr(
+        "medxfer.runs.evaluate.evaluated",
+        lambda place, run, split: predictions(split).save(place.run(run).predictions(split)),
+    )
+    app = open_page(RESULT, run=run, split="test")
+    assert "Predictions were not made, since the run ended early" in words(app)
+    assert "Accuracy" not in shown(app)
+    next(button for button in app.button if button.label == "Evaluate it now").click().run()
+    assert shown(app)["Accuracy"] == "0.750"
+    assert saved_splits(home, run) == ["test"]
+    assert not app.exception
 
 
 def test_test_figures_carry_a_warning(finished_run: str, open_page: Open) -> None:
@@ -95,7 +131,7 @@ def test_images_whose_data_set_is_gone_are_listed(finished_run: str, open_page: 
 
 def test_images_of_a_cell_are_shown(home: Workspace, small_data: str, open_page: Open) -> None:
     manifest = load_manifest(home, small_data)
-    run = add_run(home, completed(), data=small_data)
+    run = add_run(home, completed(manifest), data=small_data)
     made = predictions()
     facts = made.facts.assign(image=manifest.table["image"].iloc[:12].to_list())
     made = Predictions(made.classes, facts, made.truth, made.logits)
@@ -104,6 +140,17 @@ def test_images_of_a_cell_are_shown(home: Workspace, small_data: str, open_page:
     assert "Open an image to see its heatmap" in words(app)
     assert "can no longer be shown" not in words(app)
     assert not app.exception
+
+
+def test_images_of_a_data_set_divided_anew_are_only_listed(
+    home: Workspace, small_data: str, open_page: Open
+) -> None:
+    run = add_run(home, completed(load_manifest(home, small_data)), data=small_data)
+    predictions().save(home.run(run).predictions("val"))
+    resplit(home, small_data, keep_given=False)
+    app = open_page(RESULT, run=run, cell="0-1")
+    assert "no longer the one that run" in words(app)
+    assert any("prediction" in table.value.columns for table in app.dataframe)
 
 
 def test_a_cell_that_does_not_exist_is_no_cell(finished_run: str, open_page: Open) -> None:

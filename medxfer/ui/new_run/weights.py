@@ -59,9 +59,7 @@ def _imagenet(place: Workspace, depth: Depth) -> None:
 
 
 def _run(place: Workspace, depth: Depth) -> str:
-    runs = {
-        run.run: run for run in list_runs(place) if run.state.has_model and run.depth == int(depth)
-    }
+    runs = {run.run: run for run in list_runs(place) if run.has_model and run.depth == int(depth)}
     if not runs:
         st.caption(f"No run with ResNet-{int(depth)} has a model yet. Choose another source.")
         return ""

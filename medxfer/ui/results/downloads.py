@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from plotly.subplots import make_subplots
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
@@ -19,7 +18,7 @@ from medxfer.reports.stamp import Stamp, stamp
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.results.curves import curve_classes, precision_recall_figure, roc_figure
 from medxfer.ui.results.matrix import confusion_figure
-from medxfer.ui.runs.charts import COLOURS, CURVES, TRAIN, VALIDATION
+from medxfer.ui.results.training import epochs_table, training_figure
 from medxfer.ui.runs.live import Live
 
 _Tables = Mapping[str, Callable[[], pd.DataFrame]]
@@ -64,45 +63,6 @@ def figures(predictions: Predictions, live: Live) -> _Figures:
         "Precision-recall": lambda: precision_recall_figure(predictions),
         "Training": lambda: training_figure(live),
     }
-
-
-def epochs_table(live: Live) -> pd.DataFrame:
-    """One row an epoch: phase, learning rate, seconds, and every figure of train and validation."""
-    return pd.DataFrame(
-        {
-            "epoch": epoch.epoch,
-            "phase": epoch.phase + 1,
-            "learning_rate": epoch.learning_rate,
-            "seconds": epoch.seconds,
-            "best": epoch.best,
-        }
-        | {f"train_{name}": value for name, value in epoch.train.items()}
-        | {f"validation_{name}": value for name, value in epoch.validation.items()}
-        for epoch in live.epochs
-    )
-
-
-def training_figure(live: Live) -> go.Figure:
-    """Loss, accuracy and AUROC by epoch, one below the other, phase borders as dotted lines."""
-    figure = make_subplots(rows=len(CURVES), cols=1, shared_xaxes=True)
-    numbers = [epoch.epoch for epoch in live.epochs]
-    for row, curve in enumerate(CURVES, start=1):
-        for name, colour, dash in (
-            (TRAIN, COLOURS[TRAIN], "dash"),
-            (VALIDATION, COLOURS[VALIDATION], None),
-        ):
-            values = [getattr(epoch, name).get(curve.figure) for epoch in live.epochs]
-            figure.add_scatter(
-                x=numbers, y=values, name=name, mode="lines+markers", row=row, col=1,
-                line={"color": colour, "dash": dash}, showlegend=row == 1,
-            )  # fmt: skip
-        figure.update_yaxes(title=f"{curve.title}<br>({curve.unit})", row=row, col=1)
-    for started in live.phases[1:]:
-        figure.add_vline(
-            x=started.epoch - 1, line={"color": COLOURS[TRAIN], "width": 1, "dash": "dot"}
-        )
-    figure.update_xaxes(title="epoch", row=len(CURVES), col=1)
-    return figure
 
 
 def _figures_of(predictions: Predictions) -> pd.DataFrame:

@@ -28,20 +28,38 @@ LABELS = {
     "log_loss": "Log loss",
 }
 
-MEANING = {
-    "auroc": "How often a sick case gets a higher probability than a healthy one; 0.5 is chance.",
+_MEANING = {
+    "auroc": "How often an image with the finding gets a higher probability of it than one "
+    "without; 0.5 is chance.",
     "accuracy": "Part of all images that were called right.",
-    "balanced_accuracy": "Accuracy of each class, averaged; not flattered by a large class.",
+    "balanced_accuracy": "Part of each class that was called right, averaged; not flattered by a "
+    "large class.",
     "sensitivity": "Part of the images with the finding that were called so.",
     "specificity": "Part of the images without the finding that were called so.",
     "ppv": "Of the images called positive, the part that is; depends on how common the finding is.",
     "npv": "Of the images called negative, the part that is; depends on how common the finding is.",
-    "f1": "Harmonic mean of precision and recall.",
+    "f1": "Harmonic mean of precision and recall of the finding.",
     "average_precision": "Area under the precision-recall curve; chance is the prevalence.",
     "mcc": "Agreement of truth and answer, -1 to 1; 0 is chance.",
-    "brier": "Squared error of the probabilities; lower is better.",
+    "brier": "Squared error of the probability of the finding, 0 to 1; lower is better.",
     "log_loss": "How surprised the model is by the truth, in nats; lower is better.",
 }
+_MEANING_OVER_CLASSES = {
+    "auroc": "Each class against the rest, averaged: how often an image of the class gets a higher "
+    "probability of it than one of another class; 0.5 is chance.",
+    "f1": "Harmonic mean of precision and recall of each class, averaged.",
+    "average_precision": "Area under each class's precision-recall curve against the rest, "
+    "averaged; chance is the mean prevalence.",
+    "mcc": "Agreement of truth and answer; 1 is perfect, 0 is chance.",
+    "brier": "Squared errors of all classes' probabilities, added, 0 to 2; lower is better.",
+}
+"""Where a figure means something else with more than two classes."""
+
+
+def meaning(figure: str, classes: int) -> str:
+    """What a figure says, in a sentence, by the number of classes; "" if it is not known."""
+    words = _MEANING if classes == _TWO else _MEANING | _MEANING_OVER_CLASSES
+    return words.get(figure, "")
 
 
 def headline(classes: int) -> tuple[str, ...]:
@@ -72,7 +90,11 @@ def draw_headline(predictions: Predictions) -> None:
     with st.container(horizontal=True):
         for name in headline(len(classes)):
             st.metric(
-                LABELS[name], _value(figures[name]), help=MEANING[name], border=True, width=210
+                LABELS[name],
+                _value(figures[name]),
+                help=meaning(name, len(classes)),
+                border=True,
+                width=210,
             )
     known = int((predictions.truth >= 0).sum())
     patients = _patients(predictions)
@@ -83,7 +105,7 @@ def draw_headline(predictions: Predictions) -> None:
     if len(classes) == _TWO:
         words += f" The finding looked for is “{plain(classes[positive_class(classes)])}”."
     else:
-        words += " Figures over several classes are the mean over the classes."
+        words += " AUROC, balanced accuracy and F1 are means over the classes."
     st.caption(words)
     _say_undefined({name: figures[name] for name in headline(len(classes))}, predictions)
 
@@ -104,7 +126,7 @@ def figures_table(predictions: Predictions) -> pd.DataFrame:
         {
             "Figure": LABELS.get(name, name),
             "Value": _value(value) if value is not None else _undefined(name, predictions),
-            "What it means": MEANING.get(name, ""),
+            "What it means": meaning(name, len(predictions.classes)),
         }
         for name, value in summary(predictions).items()
     ]

@@ -56,7 +56,7 @@ def choose_run(place: Workspace, *, with_model: bool) -> RunSummary | None:
     `with_model`: only runs that ended with a model are offered.
     """
     everything = list_runs(place)
-    offered = [run for run in everything if run.state.has_model] if with_model else everything
+    offered = [run for run in everything if run.has_model] if with_model else everything
     wanted = st.query_params.get("run", "")
     chosen = _named(wanted, everything) if wanted else next(iter(offered), None)
     if chosen is None:
