@@ -3,6 +3,7 @@
 import streamlit as st
 
 from medxfer import RESEARCH_USE_ONLY, __version__
+from medxfer.ui.deletion import say_deleted
 from medxfer.ui.frame import boundary
 from medxfer.ui.theme import ASSETS, dark_unless_chosen
 
@@ -39,4 +40,5 @@ with st.sidebar:
     st.caption(RESEARCH_USE_ONLY)
     dark_unless_chosen()
 with boundary():
+    say_deleted()
     page.run()

@@ -15,6 +15,7 @@ from medxfer.events import Failed, Fitted, Note, Stopped
 from medxfer.lock import held
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
+from medxfer.runs.store import list_runs
 
 RUNS, RUN = "pages/train/runs.py", "pages/train/run.py"
 BUSY = RunError("The run is busy.")
@@ -93,14 +94,14 @@ def test_the_page_goes_on_to_the_ending_when_the_run_ends(home: Workspace, open_
             append(home.run(run).events, event)
     app.run()
     assert "Finished" in words(app)
-    assert labels(app) == ["See the results"]
+    assert labels(app) == ["See the results", "Delete this run"]
 
 
 def test_a_finished_run_leads_to_its_results(home: Workspace, open_page: Open) -> None:
     app = open_page(RUN, run=add_run(home, completed()))
     assert "Done after 4 epochs" in words(app)
     assert [metric.value for metric in app.metric] == ["0.800", "0.800", "0.175"]
-    assert labels(app) == ["See the results"]
+    assert labels(app) == ["See the results", "Delete this run"]
 
 
 def test_a_stopped_run_keeps_what_it_learned(home: Workspace, open_page: Open) -> None:
@@ -110,7 +111,7 @@ def test_a_stopped_run_keeps_what_it_learned(home: Workspace, open_page: Open) -
     ]
     app = open_page(RUN, run=add_run(home, [*learned(), *ended]))
     assert "You stopped it after 2 epochs" in words(app)
-    assert labels(app) == ["See the results"]
+    assert labels(app) == ["See the results", "Delete this run"]
 
 
 def test_a_run_stopped_within_its_first_epoch_says_so(home: Workspace, open_page: Open) -> None:
@@ -126,7 +127,7 @@ def test_a_failed_run_shows_its_sentence_and_the_way_on(home: Workspace, open_pa
     assert "no number" in app.error[0].value
     assert r"\*this\*" in app.error[0].value
     assert "Try a tenth" in app.error[0].value
-    assert labels(app) == ["Start a new run"]
+    assert labels(app) == ["Start a new run", "See the results", "Delete this run"]
 
 
 def test_a_bug_in_a_run_shows_an_id_alone(home: Workspace, open_page: Open) -> None:
@@ -139,7 +140,43 @@ def test_a_lost_run_says_that_nobody_knows_why(home: Workspace, open_page: Open)
     app = open_page(RUN, run=add_run(home, learned()))
     assert "is gone" in app.error[0].value
     assert "2 epochs had been completed" in app.error[0].value
-    assert labels(app) == ["Start a new run"]
+    assert "which is kept: 2 of 2" in words(app)
+    assert labels(app) == ["Start a new run", "See the results", "Delete this run"]
+
+
+def test_a_run_that_failed_before_its_first_epoch_has_no_results(
+    home: Workspace, open_page: Open
+) -> None:
+    app = open_page(RUN, run=add_run(home, [started(), Failed(problem="The disk is full.")]))
+    assert labels(app) == ["Start a new run", "Delete this run"]
+
+
+def _confirm() -> None:
+    from medxfer.runs.store import list_runs
+    from medxfer.ui.runs.delete import confirm_delete_run
+    from medxfer.ui.workspace import workspace
+
+    if runs := list_runs(workspace()):
+        confirm_delete_run(workspace(), runs[0])
+
+
+def test_deleting_a_run_asks_first(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, completed())
+    app = open_page(RUN, run=run)
+    next(button for button in app.button if button.label == "Delete this run").click().run()
+    assert labels(app)[-2:] == ["Keep it", "Delete"]
+    assert home.run(run).config.exists()
+    # AppTest has no fragment runs: the dialog alone, shown in every run.
+    dialog = AppTest.from_function(_confirm).run()
+    dialog.button[1].click().run()
+    assert not list_runs(home)
+    app.session_state["deleted"] = dialog.session_state["deleted"]
+    assert app.run().toast[0].value == "The run was deleted."
+    assert not app.run().toast
+
+
+def test_a_run_that_goes_on_cannot_be_deleted(home: Workspace, open_page: Open) -> None:
+    assert "Delete this run" not in labels(open_page(RUN, run=add_run(home, [])))
 
 
 def test_an_unknown_run_is_a_sentence(home: Workspace, open_page: Open) -> None:

@@ -8,6 +8,8 @@ from medxfer.data.library import DatasetInfo, delete_dataset
 from medxfer.errors import DataError
 from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
+from medxfer.ui.data.choice import DATA_PAGE
+from medxfer.ui.deletion import ask
 from medxfer.ui.frame import boundary
 from medxfer.ui.words import count, plain
 
@@ -31,11 +33,4 @@ def confirm_delete(place: Workspace, info: DatasetInfo) -> None:
         "Images that were imported from a folder stay where they are. Finished runs keep their "
         "results."
     )
-    buttons = st.container(horizontal=True, horizontal_alignment="right")
-    if buttons.button("Keep it"):
-        st.rerun()
-    if buttons.button("Delete", type="primary", icon=":material/delete:"):
-        delete_dataset(place, info.name)
-        st.query_params.clear()
-        st.toast(f"{plain(info.name)} was deleted.")
-        st.rerun()
+    ask(plain(info.name), lambda: delete_dataset(place, info.name), DATA_PAGE)

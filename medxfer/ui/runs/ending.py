@@ -5,13 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from medxfer.events import Failed
+from medxfer.paths import Workspace
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE
+from medxfer.ui.runs.delete import confirm_delete_run
 from medxfer.ui.runs.live import Live
 from medxfer.ui.words import count, duration, plain
 
 
-def draw_ending(run: RunSummary, live: Live) -> None:
+def draw_ending(place: Workspace, run: RunSummary, live: Live) -> None:
     """The state, what came of the run, and the way on."""
     _badge(run.state)
     if run.state is RunState.FAILED:
@@ -21,11 +23,22 @@ def draw_ending(run: RunSummary, live: Live) -> None:
     else:
         st.markdown(_sentence(run, live))
     _draw_best(run, live)
-    if run.state.has_model:
-        if st.button("See the results", type="primary", icon=":material/grid_on:"):
-            st.switch_page(RESULT_PAGE, query_params={"run": run.run})
-    elif st.button("Start a new run", type="primary", icon=":material/model_training:"):
+    with st.container(horizontal=True):
+        _draw_ways_on(place, run)
+
+
+def _draw_ways_on(place: Workspace, run: RunSummary) -> None:
+    failed = run.state in (RunState.FAILED, RunState.LOST)
+    if failed and st.button("Start a new run", type="primary", icon=":material/model_training:"):
         st.switch_page(NEW_PAGE, query_params={"data": run.data})
+    if run.has_model and st.button(
+        "See the results",
+        type="secondary" if failed else "primary",
+        icon=":material/grid_on:",
+    ):
+        st.switch_page(RESULT_PAGE, query_params={"run": run.run})
+    if st.button("Delete this run", type="tertiary", icon=":material/delete:"):
+        confirm_delete_run(place, run)
 
 
 def _badge(state: RunState) -> None:
@@ -88,7 +101,7 @@ def _draw_best(run: RunSummary, live: Live) -> None:
         return
     images = live.started.images.get("val") if live.started else None
     of = f", {count(images, 'validation image')}" if images else ""
-    st.caption(f"Best epoch: {best.epoch} of {len(live.epochs)}{of}")
+    st.caption(f"Best epoch, which is kept: {best.epoch} of {len(live.epochs)}{of}")
     with st.container(horizontal=True):
         for figure, label in (("auroc", "AUROC"), ("accuracy", "Accuracy"), ("loss", "Loss")):
             value = best.validation.get(figure)

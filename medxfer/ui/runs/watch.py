@@ -27,7 +27,7 @@ def draw_run(place: Workspace, summary: RunSummary) -> None:
     tail = _tail(run.paths.events)
     if state_now(tail, run.paths, summary.created).ended:
         live = tail.read()
-        draw_ending(run.summary, live)
+        draw_ending(place, run.summary, live)
         _draw_curves(live, summary.run)
         _draw_notes(live)
     else:
