@@ -1,4 +1,4 @@
-"""`medxfer data`: import data sets, list and show them."""
+"""`medxfer data`: import, list, show and delete data sets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ import click
 
 from medxfer.cli.output import Counter, Session, command, say, table
 from medxfer.data.importing import ImportOptions, import_source
-from medxfer.data.library import DatasetInfo, dataset_info, list_datasets, load_manifest
+from medxfer.data.library import (
+    DatasetInfo,
+    dataset_info,
+    delete_dataset,
+    list_datasets,
+    load_manifest,
+)
+from medxfer.errors import DataError
+from medxfer.runs.store import list_runs
 
 
 @click.group()
 def data() -> None:
-    """Import data sets, list and show them."""
+    """Import, list, show and delete data sets."""
 
 
 @data.command("import")
@@ -55,12 +63,14 @@ def import_(session: Session, source: Path, classes: tuple[str, ...], **options:
 @command
 def list_(session: Session) -> None:
     """List the data sets of the workspace."""
-    rows = [_described(info) for info in list_datasets(session.workspace)]
+    infos = list_datasets(session.workspace)
+    rows = [_described(info) for info in infos]
     for row in rows:
         row["names"] = ", ".join(row["classes"])
-    shown = {"name": "name", "images": "images", "patients": "patients", "names": "classes"}
+        row["people"] = row["patients"] if row["patients_known"] else "not known"
+    shown = {"name": "name", "images": "images", "people": "patients", "names": "classes"}
     text = table(rows, shown) if rows else "No data sets yet. Next: medxfer data import PATH"
-    session.answer([_without(row, "names") for row in rows], text)
+    session.answer([_described(info) for info in infos], text)
 
 
 @data.command()
@@ -83,6 +93,25 @@ def show(session: Session, name: str) -> None:
     session.answer(values, "\n".join([facts, "", counts.to_string(), "", *notes]).rstrip())
 
 
+@data.command()
+@click.argument("name")
+@command
+def delete(session: Session, name: str) -> None:
+    """Delete a data set; images that were imported from a path stay where they are."""
+    users = [
+        line.run
+        for line in list_runs(session.workspace)
+        if line.data == name and not line.state.ended
+    ]
+    if users:
+        raise DataError(
+            f"The data set '{name}' is in use by run {users[0]} and was not deleted.",
+            f"Stop it first: medxfer runs stop {users[0]}",
+        )
+    delete_dataset(session.workspace, name)
+    session.answer({"name": name, "deleted": True}, f"The data set '{name}' is deleted.")
+
+
 def _described(info: DatasetInfo) -> dict[str, Any]:
     return {
         "name": info.name,
@@ -93,7 +122,3 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
         "patients_known": info.patients_known,
         "synthetic": info.synthetic,
     }
-
-
-def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}

@@ -1,4 +1,4 @@
-"""`medxfer runs`: list, show and stop runs."""
+"""`medxfer runs`: list, show, stop and delete runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import click
 
 from medxfer.cli.output import Session, command, figures, table
 from medxfer.events import EpochFinished, Note
-from medxfer.runs.store import list_runs, load_run, request_stop
+from medxfer.runs.store import delete_run, list_runs, load_run, request_stop
 from medxfer.runs.summary import RunSummary
 
 
 @click.group()
 def runs() -> None:
-    """List, show and stop runs."""
+    """List, show, stop and delete runs."""
 
 
 @runs.command("list")
@@ -61,6 +61,15 @@ def stop(session: Session, run: str) -> None:
         else f"Run {run} stops at its next batch and keeps what it learned."
     )
     session.answer({"run": run, "state": str(state), "stop_requested": not state.ended}, text)
+
+
+@runs.command()
+@click.argument("run")
+@command
+def delete(session: Session, run: str) -> None:
+    """Delete an ended run: its model, predictions and events."""
+    delete_run(session.workspace, run)
+    session.answer({"run": run, "deleted": True}, f"Run {run} is deleted.")
 
 
 def _described(line: RunSummary) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _RATIO_FROM = 10 * 2**20
 _MAX_NAME = 255
 _ENCRYPTED = 0x1
 _LOCAL_HEADER = 30
-_ANEW = "Make the archive anew."
+_ANEW = "Create the ZIP again."
 _FAULTS = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError,
     RuntimeError, ValueError,

@@ -71,7 +71,7 @@ def understand_source(path: Path, options: ImportOptions) -> Source:
         folder = path.parent
         return Source(read_table(scan(folder), path.name, options, str(folder.resolve())), folder)
     raise DataError(
-        f"{path.name} is nothing medxfer can import.",
+        f"medxfer cannot import {path.name}.",
         "Give a folder, a CSV table, a ZIP file or a MedMNIST .npz file.",
     )
 

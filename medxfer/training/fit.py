@@ -102,7 +102,7 @@ def fit(
     if best.epoch is None:
         yield Note(
             level="warning",
-            text=f"No epoch has a validation figure ({config.monitor}) to be judged by: "
+            text=f"No epoch was completed with a validation {config.monitor} to be judged by: "
             "the latest weights are kept.",
         )
     best.restore(model)

@@ -15,6 +15,7 @@ from medxfer import RESEARCH_USE_ONLY
 from medxfer.cli import main as command
 from medxfer.cli.output import table
 from medxfer.data.library import load_manifest
+from medxfer.errors import MedxferError
 from medxfer.events import Finished
 from medxfer.paths import Workspace
 from medxfer.runs import journal
@@ -131,6 +132,21 @@ def test_a_stop_is_asked_for(
     assert workspace.run(run).stop_request.exists()
     journal.append(workspace.run(run).events, Finished(seconds=1))
     assert call("runs", "stop", run)["stop_requested"] is False
+
+
+def test_what_is_in_use_is_not_deleted_and_all_else_is(
+    call: Callable[..., Any], workspace: Workspace, small_config: Any, tmp_path: Path
+) -> None:
+    run, _ = create_run(workspace, small_config)
+    for words in (["data", "delete", "small"], ["runs", "delete", run]):
+        refused = invoke(*words, "--workspace", workspace.root)
+        assert isinstance(refused.exception, MedxferError)
+        assert run in str(refused.exception)
+    journal.append(workspace.run(run).events, Finished(seconds=1))
+    assert call("runs", "delete", run) == {"run": run, "deleted": True}
+    assert call("data", "delete", "small") == {"name": "small", "deleted": True}
+    assert call("runs", "list") == call("data", "list") == []
+    assert len(list((tmp_path / "small").rglob("*.png"))) == 32
 
 
 @pytest.mark.parametrize(
