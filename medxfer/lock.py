@@ -51,7 +51,7 @@ def is_held(path: Path) -> bool:
         return True
     try:
         descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    except OSError:  # none there, or nothing one could lock
         return False
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -79,6 +79,11 @@ class RunPaths:
         return self.root / "lock"
 
     @property
+    def reserve(self) -> Path:
+        """A little disk space that a failing run gives up for its last event."""
+        return self.root / "reserve"
+
+    @property
     def stop_request(self) -> Path:
         return self.root / "stop"
 

@@ -26,19 +26,20 @@ def evaluate(session: Session, run: str, split: str) -> None:
 
     predictions = evaluated(session.workspace, run, Split(split))
     counts, metrics = matrix(predictions), summary(predictions)
+    classes = predictions.classes
     values = {
         "run": run,
         "split": split,
         "n": len(predictions),
-        "classes": list(predictions.classes),
+        "classes": list(classes),
         "metrics": metrics,
         "confusion_matrix": counts.tolist(),
         "notice": RESEARCH_USE_ONLY,
     }
     rows = [
-        {"truth": name, **dict(zip(predictions.classes, row, strict=True))}
-        for name, row in zip(predictions.classes, counts.tolist(), strict=True)
+        {"": name} | {f"called {called}": n for called, n in zip(classes, row, strict=True)}
+        for name, row in zip(classes, counts.tolist(), strict=True)
     ]
-    columns = {"truth": "truth \\ prediction"} | {name: name for name in predictions.classes}
+    columns = {"": "truth \\ prediction"} | {f"called {name}": name for name in classes}
     text = f"{len(predictions)} images of '{split}'\n{figures(metrics)}\n\n{table(rows, columns)}"
     session.answer(values, f"{text}\n\n{RESEARCH_USE_ONLY}")

@@ -13,6 +13,8 @@ from medxfer.errors import MedxferError, WorkspaceError
 from medxfer.files import replacing
 
 REFUSED = 2
+_LONGEST_STEM = 100
+"""Bytes."""
 
 
 @click.command()
@@ -49,7 +51,7 @@ def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **op
     answers, refused = [], []
     for number, file in enumerate(files, start=1):
         try:
-            image = out / f"{number:03d}-{file.stem}-{options['method']}.png"
+            image = out / f"{number:03d}-{_short(file.stem)}-{options['method']}.png"
             answers.append(_explained(loaded, file, image, target, options["method"], mark))
         except MedxferError as error:
             refused.append({"file": str(file), "reason": str(error)})
@@ -73,8 +75,14 @@ def _explained(
 
     pixels = read_picture(file).pixels
     answer = explained(loaded.model, pixels, loaded.classes, target=target, method=method)
-    with replacing(image) as temporary:
-        temporary.write_bytes(heatmap_png(pixels, answer, mark))
+    try:
+        with replacing(image) as temporary:
+            temporary.write_bytes(heatmap_png(pixels, answer, mark))
+    except OSError as error:
+        raise WorkspaceError(
+            f"The heatmap of {file.name} cannot be saved in {image.parent}: {error.strerror}.",
+            "Free some space or choose another --out.",
+        ) from error
     probabilities = answer.probabilities.tolist()
     return {
         "file": str(file),
@@ -94,3 +102,8 @@ def _class_index(classes: tuple[str, ...], name: str | None) -> int | None:
             f"The run knows no class '{name}'.", f"Its classes are {', '.join(classes)}."
         )
     return classes.index(name)
+
+
+def _short(stem: str) -> str:
+    """As much of a file's name as fits into another one."""
+    return stem.encode()[:_LONGEST_STEM].decode(errors="ignore")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -45,8 +46,9 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say(text: str) -> None:
-    """A line for the person, on standard error."""
-    click.echo(text, err=True)
+    """A line for the person, on standard error; one that nobody listens to any more is lost."""
+    with suppress(BrokenPipeError):
+        click.echo(text, err=True)
 
 
 class Counter:
@@ -78,7 +80,7 @@ def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
 def _shown(value: Any) -> str:
     if value is None or value == "":
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else " ".join(str(value).split())
 
 
 def figures(metrics: dict[str, float | None]) -> str:

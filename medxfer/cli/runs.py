@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from medxfer.cli.output import Session, command, figures, table
+from medxfer.cli.output import Session, command, figures, say, table
 from medxfer.events import EpochFinished, Note
-from medxfer.runs.store import delete_run, list_runs, load_run, request_stop
+from medxfer.runs.store import damaged_runs, delete_run, list_runs, load_run, request_stop
 from medxfer.runs.summary import RunSummary
 
 
@@ -25,6 +25,8 @@ def list_(session: Session) -> None:
     flat = [row | {"auroc": row["validation"].get("auroc")} for row in rows]
     columns = {"run": "run", "state": "state", "data": "data", "depth": "depth",
                "strategy": "strategy", "auroc": "validation AUROC"}  # fmt: skip
+    for run in damaged_runs(session.workspace):
+        say(f"Warning: run {run} cannot be read; 'medxfer runs show {run}' says why.")
     session.answer(rows, table(flat, columns) if rows else "No runs yet. Next: medxfer train")
 
 

@@ -79,11 +79,13 @@ def train(session: Session, data: str, **options: Any) -> None:
         "seconds": summary.seconds,
         "validation": summary.validation,
     }
-    session.answer(
-        values,
-        f"{summary.state.capitalize()}. Best epoch {summary.best_epoch} of {summary.epochs}, "
-        f"on validation:\n{figures(summary.validation)}\nNext: medxfer evaluate {run}",
+    best = (
+        f"Best epoch {summary.best_epoch} of {summary.epochs}, on validation:\n"
+        f"{figures(summary.validation)}"
+        if summary.best_epoch
+        else "No epoch was completed; the latest weights are kept."
     )
+    session.answer(values, f"{summary.state.capitalize()}. {best}\nNext: medxfer evaluate {run}")
 
 
 def _data_set(session: Session, data: str) -> str:

@@ -38,7 +38,8 @@ class Predictions:
 
     def __post_init__(self) -> None:
         n = len(self.facts)
-        if self.truth.shape != (n,) or self.logits.shape != (n, len(self.classes)):
+        shapes_fit = self.truth.shape == (n,) and self.logits.shape == (n, len(self.classes))
+        if not shapes_fit or not ((self.truth >= -1) & (self.truth < len(self.classes))).all():
             raise EvaluationError(
                 f"These predictions do not fit together: {n} images, truth {self.truth.shape}, "
                 f"logits {self.logits.shape}, {len(self.classes)} classes."
@@ -98,14 +99,11 @@ class Predictions:
             table = stored.to_pandas()
             logits = table[[f"logit_{index}" for index in range(len(classes))]]
             facts = table[list(_FACTS)]
+            truth = table["truth"].to_numpy(dtype=np.int64)
+            predictions = cls(classes, facts, truth, logits.to_numpy(dtype=np.float64))
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise EvaluationError(
                 f"The predictions in {path.name} cannot be read.",
                 "Evaluate the run again to make them anew.",
             ) from error
-        return cls(
-            classes,
-            facts,
-            table["truth"].to_numpy(dtype=np.int64),
-            logits.to_numpy(dtype=np.float64),
-        )
+        return predictions

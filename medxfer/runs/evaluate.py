@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
-from medxfer.errors import RunError
+from medxfer.errors import EvaluationError, RunError
 from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
 from medxfer.machine import choose
@@ -25,7 +27,8 @@ def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
         DataError: the data set is gone, or its files changed since the import.
     """
     if split in saved_splits(workspace, run):
-        return load_predictions(workspace, run, split)
+        with suppress(EvaluationError):  # a damaged file is made anew
+            return load_predictions(workspace, run, split)
     loaded = load_model(workspace, run)
     manifest = load_manifest(workspace, loaded.config.data)
     trained_on(load_run(workspace, run), manifest)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import torch
 from torchvision.models import ResNet
@@ -42,6 +44,8 @@ from medxfer.training.preflight import Ready, check
 
 log = logging.getLogger(__name__)
 
+_RESERVE = 1 << 16
+"""Bytes kept on the disk for the last event of a run that fills it."""
 _AFTER_A_STOP = 30
 """Seconds that predictions may take after a stop; what is missing is made when asked for."""
 
@@ -68,11 +72,16 @@ def execute(
     )
     with lock.held(paths.lock, busy):
         try:
+            paths.reserve.write_bytes(bytes(_RESERVE))
             for event in _events(workspace, run, loaded.config, paths, stop):
                 journal.append(paths.events, event)
                 yield event
+            paths.reserve.unlink()
         except MedxferError as error:
             yield _failed(paths, Failed(problem=error.problem, remedy=error.remedy))
+        except OSError as error:
+            log.exception("the system refused")
+            yield _failed(paths, _refused(error, workspace))
         except torch.OutOfMemoryError:
             log.exception("out of device memory")
             yield _failed(paths, _out_of_memory(loaded.config))
@@ -188,8 +197,23 @@ def _started(config: TrainConfig, ready: Ready, model: ResNet) -> Started:
 
 
 def _failed(paths: RunPaths, event: Failed) -> Failed:
-    journal.append(paths.events, event)
+    paths.reserve.unlink(missing_ok=True)  # on a full disk this makes room for the last words
+    with suppress(OSError):
+        journal.append(paths.events, event)
     return event
+
+
+def _refused(error: OSError, workspace: Workspace) -> Failed:
+    kept = "What was saved before is safe."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failed(
+            problem=f"The disk of {workspace.root} is full, and the run had to end. {kept}",
+            remedy="Free some space and start the run again.",
+        )
+    return Failed(
+        problem=f"The run could not read or write a file ({error.strerror}) and ended. {kept}",
+        remedy=f"Check the disk and the permissions of {workspace.root}, and start again.",
+    )
 
 
 def _out_of_memory(config: TrainConfig) -> Failed:

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
@@ -51,19 +51,17 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         WorkspaceError: the file is damaged, or of a newer version of medxfer.
     """
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     try:
-        _migrate(connection)
-        with connection:
-            yield connection
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            _migrate(connection)
+            with connection:
+                yield connection
     except sqlite3.DatabaseError as error:
         raise WorkspaceError(
             f"The index of runs ({path.name}) cannot be used: {error}.",
-            "Close other copies of medxfer; if that does not help, delete the file: it is rebuilt "
-            "from the run folders, and no run is lost.",
+            "Make sure that the disk is not full and close other copies of medxfer; if that does "
+            "not help, delete the file: it is rebuilt from the run folders, and no run is lost.",
         ) from error
-    finally:
-        connection.close()
 
 
 def claim_request(connection: sqlite3.Connection, request: str, run: str) -> str:

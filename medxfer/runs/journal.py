@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,10 +13,17 @@ from medxfer.events import Event, parse
 
 
 def append(path: Path, event: Event) -> None:
-    """Add one event as one line, in a single write."""
-    line = event.model_dump_json() + "\n"
-    with path.open("ab") as file:
-        file.write(line.encode())
+    """Add one event as one line, whole or not at all.
+
+    Raises:
+        OSError: the disk is full or refuses; the file is as it was.
+    """
+    line = (event.model_dump_json() + "\n").encode()
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        if file.write(line) != len(line):
+            file.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
@@ -31,6 +40,11 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
             written = file.read()
     except FileNotFoundError:
         return [], offset
+    except OSError as error:
+        raise RunError(
+            f"The events of run {path.parent.name} cannot be read: {error.strerror}.",
+            "Check the permissions of its folder.",
+        ) from error
     complete = written[: written.rfind(b"\n") + 1]
     try:
         return [parse(line) for line in complete.splitlines()], offset + len(complete)

@@ -81,6 +81,12 @@ def list_runs(workspace: Workspace) -> list[RunSummary]:
     return [line for line in lines if line is not None]
 
 
+def damaged_runs(workspace: Workspace) -> list[str]:
+    """Run folders that `list_runs` leaves out, because they cannot be read."""
+    readable = {line.run for line in list_runs(workspace)}
+    return sorted({path.name for path in workspace.runs.iterdir()} - readable)
+
+
 def load_run(workspace: Workspace, run: str) -> Run:
     """Everything the folder of a run tells.
 

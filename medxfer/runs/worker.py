@@ -21,9 +21,9 @@ _NICENESS = 10
 
 
 def stop_on_signal() -> Flag:
-    """A flag that SIGTERM and SIGINT set."""
+    """A flag that SIGTERM, SIGINT and the end of the terminal set."""
     stop = Flag()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     return stop
 

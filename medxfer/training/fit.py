@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from medxfer.config import TrainConfig
 from medxfer.data.manifest import Manifest, Split
-from medxfer.errors import TrainingError
+from medxfer.errors import EvaluationError, TrainingError
 from medxfer.evaluation.metrics import epoch_metrics, positive_class
 from medxfer.evaluation.pictures import Batch
 from medxfer.evaluation.predict import predicting
@@ -79,7 +79,7 @@ def fit(
                 learned = figures(*answers)
                 _require_finite(learned["loss"], rate)
                 watch.start(epoch, "val", len(lessons.validation))
-                answers = yield from _judge(model, lessons, machine, watch)
+                answers = yield from _judge(model, lessons, machine, watch, rate)
                 judged = figures(*answers)
                 course.after_epoch(judged)
                 better = best.offer(epoch, judged, model)
@@ -138,7 +138,7 @@ def _learn(
 
 
 def _judge(
-    model: nn.Module, lessons: Lessons, machine: Machine, watch: Watch
+    model: nn.Module, lessons: Lessons, machine: Machine, watch: Watch, learning_rate: float
 ) -> Generator[Progress, None, Answers]:
     """One pass over the validation pictures, in evaluation mode."""
     steps = predicting(model, lessons.held_out, lessons.validation, machine)
@@ -146,6 +146,8 @@ def _judge(
     while True:
         try:
             done = next(steps)
+        except EvaluationError as error:
+            raise _diverged(learning_rate) from error
         except StopIteration as end:
             logits, truth = end.value.logits, end.value.truth
             return (
@@ -168,7 +170,11 @@ def _figures(loss: nn.Module, classes: tuple[str, ...], logits: Tensor, truth: T
 
 def _require_finite(loss: float | None, learning_rate: float) -> None:
     if loss is None or not math.isfinite(loss):
-        raise TrainingError(
-            "Training diverged: the loss is no longer a number. The best epoch so far is kept.",
-            f"The learning rate was {learning_rate:g}; try a tenth of it.",
-        )
+        raise _diverged(learning_rate)
+
+
+def _diverged(learning_rate: float) -> TrainingError:
+    return TrainingError(
+        "Training diverged: the loss is no longer a number. An earlier best epoch is kept.",
+        f"The learning rate was {learning_rate:g}; try a tenth of it.",
+    )

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from medxfer.config import TrainConfig
 from medxfer.data.library import load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.data.readers import read_picture
-from medxfer.errors import RunError, WeightsError
+from medxfer.errors import EvaluationError, RunError, WeightsError
 from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.predict import predict
 from medxfer.events import Event, Failed, Fitted, Started
@@ -25,6 +26,7 @@ from medxfer.machine import on_cpu
 from medxfer.models.preprocessing import to_input
 from medxfer.paths import Workspace
 from medxfer.runs import execute as execution
+from medxfer.runs import journal
 from medxfer.runs.evaluate import evaluated
 from medxfer.runs.execute import execute
 from medxfer.runs.loading import load_model
@@ -167,6 +169,37 @@ def test_a_failed_run_keeps_its_best_epoch_for_use(
     assert summary.state is RunState.FAILED
     assert summary.has_model
     assert load_model(workspace, run).epoch == 1
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_saved(
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 3}))
+    append = journal.append
+
+    def full_after_an_epoch(path: Path, event: Event) -> None:
+        if workspace.run(run).reserve.exists() and event.kind == "epoch_finished":
+            raise OSError(28, "No space left on device")
+        append(path, event)
+
+    monkeypatch.setattr(journal, "append", full_after_an_epoch)
+    failed = list(execute(workspace, run))[-1]
+    assert isinstance(failed, Failed)
+    assert "is full" in failed.problem
+    assert not failed.error_id
+    assert load_run(workspace, run).summary.state is RunState.FAILED
+    assert not workspace.run(run).reserve.exists()
+    assert load_model(workspace, run).epoch == 1
+
+
+def test_damaged_predictions_are_made_anew(workspace: Workspace, small_config: TrainConfig) -> None:
+    run, _ = carried_out(workspace, small_config.model_copy(update={"epochs": 1}))
+    path = workspace.run(run).predictions("test")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(EvaluationError):
+        load_predictions(workspace, run, "test")
+    assert len(evaluated(workspace, run, Split.TEST)) == 8
+    assert len(load_predictions(workspace, run, "test")) == 8
 
 
 def test_a_process_that_cannot_be_started_is_told(

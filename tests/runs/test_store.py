@@ -19,7 +19,14 @@ from medxfer.events import EpochFinished, Event, Failed, Finished, Fitted, Note,
 from medxfer.paths import Workspace
 from medxfer.runs import journal
 from medxfer.runs.results import load_predictions, saved_splits
-from medxfer.runs.store import create_run, delete_run, list_runs, load_run, request_stop
+from medxfer.runs.store import (
+    create_run,
+    damaged_runs,
+    delete_run,
+    list_runs,
+    load_run,
+    request_stop,
+)
 from medxfer.runs.summary import RunState, state_of, summarise
 
 CONFIG = TrainConfig(data="d", weights="none", note="first try")
@@ -78,6 +85,24 @@ def test_events_come_back_as_they_went_and_a_half_written_line_waits(tmp_path: P
     assert isinstance(last, Finished)
 
 
+def test_a_line_that_does_not_fit_on_the_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    journal.append(path, Note(text="first"))
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from medxfer.events import Note; from medxfer.runs import journal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"
+        "try: journal.append(Path(sys.argv[1]), Note(text='x' * 400))\n"
+        "except OSError: sys.exit(7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == 7
+    journal.append(path, Note(text="second"))
+    texts = [event.text for event in journal.read(path)[0] if isinstance(event, Note)]
+    assert texts == ["first", "second"]
+
+
 def test_a_run_is_found_again_from_its_folder_alone(workspace: Workspace) -> None:
     run, is_new = create_run(workspace, CONFIG)
     assert is_new
@@ -105,6 +130,7 @@ def test_runs_are_listed_newest_first_and_a_damaged_one_is_left_out(workspace: W
     assert [line.run for line in list_runs(workspace)] == [runs[2]]
     with pytest.raises(RunError, match="damaged"):
         load_run(workspace, runs[0])
+    assert damaged_runs(workspace) == [runs[0], runs[1]]
 
 
 def test_a_deleted_run_leaves_the_index_too(workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The training loop: what moves, what is kept, what is told."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 from medxfer.config import Monitor, Stage, StrategyConfig, TrainConfig
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
-from medxfer.errors import DataError, TrainingError
+from medxfer.errors import DataError, EvaluationError, TrainingError
 from medxfer.evaluation import pictures
 from medxfer.evaluation.metrics import summary
 from medxfer.evaluation.predict import predict
@@ -176,6 +177,18 @@ def test_a_loss_that_is_not_a_number_ends_the_fit(
         model.layer4[0].conv1.weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"diverged.*a tenth"):
         list(fit(model, manifest, small_config, choose(small_config)))
+
+
+def test_a_network_that_diverges_at_the_last_step_is_told_so(
+    manifest: Manifest, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_a_number(*_: object) -> Iterator[int]:
+        raise EvaluationError("The model gave no valid number for 8 of 8 pictures.")
+        yield 0
+
+    monkeypatch.setattr("medxfer.training.fit.predicting", not_a_number)
+    with pytest.raises(TrainingError, match=r"diverged.*a tenth"):
+        list(fit(network(small_config), manifest, small_config, choose(small_config)))
 
 
 def test_a_file_that_changed_since_the_import_ends_the_fit_with_its_name(
