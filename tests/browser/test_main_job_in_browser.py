@@ -12,7 +12,10 @@ from playwright.sync_api import Page, expect
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.data.phantom.generator import generate
+from medxfer.evaluation.confusion import matrix
+from medxfer.evaluation.predictions import Ints
 from medxfer.paths import Workspace
+from medxfer.runs.results import load_predictions
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -83,18 +86,19 @@ def watch_a_chart_grow(page: Page) -> None:
     expect(page.get_by_text("of 2 done")).to_be_visible(timeout=SOON)
 
 
-def open_a_cell(page: Page) -> None:
-    """By a click into the figure, then its images with truth and prediction."""
-    expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible(timeout=SOON)
-    matrix = page.get_by_test_id("stPlotlyChart").first
-    matrix.scroll_into_view_if_needed()
-    counts = matrix.locator(".nsewdrag").bounding_box()
-    assert counts is not None
-    page.mouse.click(counts["x"] + counts["width"] / 4, counts["y"] + counts["height"] / 4)
-    page.wait_for_url(re.compile("cell="), timeout=SOON)
-    expect(page.get_by_text(re.compile("Truth .*NORMAL|NORMAL.*called")).first).to_be_visible(
-        timeout=SOON
-    )
+def open_a_cell(page: Page, counts: Ints) -> None:
+    """By a click into the figure: as many images as the fullest cell counts."""
+    expect(page.get_by_role("heading", name="ROC and precision-recall")).to_be_visible(timeout=SOON)
+    truth, predicted = divmod(int(counts.argmax()), 2)
+    figure = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag")
+    figure.scroll_into_view_if_needed()
+    box = figure.bounding_box()
+    assert box is not None
+    place = {"x": box["width"] * (2 * predicted + 1) / 4, "y": box["height"] * (2 * truth + 1) / 4}
+    figure.click(position=place)  # type: ignore[arg-type]
+    page.wait_for_url(re.compile(f"cell={truth}-{predicted}"), timeout=SOON)
+    images = page.get_by_role("button", name=re.compile("^Open "))
+    expect(images).to_have_count(int(counts.max()), timeout=SOON)
 
 
 def explain_an_upload(page: Page, scan: Path) -> None:
@@ -122,6 +126,6 @@ def test_from_a_folder_to_a_heatmap(
     assert len(list(workspace.runs.iterdir())) == 1  # the double click made one run
     page.get_by_role("button", name="See the results").click()
     page.wait_for_url(re.compile(f"/result.*{run}"), timeout=SOON)
-    open_a_cell(page)
+    open_a_cell(page, matrix(load_predictions(workspace, run, "val")))
     page.get_by_role("link", name="Explain a scan").click()
     explain_an_upload(page, sorted((phantoms / "PNEUMONIA").iterdir())[0])
