@@ -6,9 +6,11 @@ from medxfer.data.import_job import find_job
 from medxfer.paths import Workspace
 from medxfer.ui.data.job import begin, draw_job, draw_running
 from medxfer.ui.data.preview import choose_options, draw_findings
-from medxfer.ui.data.source import choose_source, suggest_name
-from medxfer.ui.words import count
+from medxfer.ui.data.source import choose_source, name_problem, suggest_name
+from medxfer.ui.words import count, plain
 from medxfer.ui.workspace import workspace
+
+_STAND_IN = "data"
 
 
 def draw_form(place: Workspace) -> None:
@@ -23,10 +25,21 @@ def draw_form(place: Workspace) -> None:
     name = st.text_input(
         "Name of the data set", suggest_name(place, source), max_chars=80, key=f"name-{source}"
     )
-    options, found = choose_options(source, name)
+    if problem := name_problem(place, name):
+        st.warning(plain(problem), icon=":material/info:")
+    # What is there can be looked at before the name is right.
+    chosen = choose_options(source, _STAND_IN if problem else name)
+    if chosen is None:
+        return
+    options, found = chosen
     draw_findings(found)
     images = sum(found.classes.values())
-    if st.button(f"Import {count(images, 'image')}", type="primary", icon=":material/upload:"):
+    if st.button(
+        f"Import {count(images, 'image')}",
+        type="primary",
+        icon=":material/upload:",
+        disabled=bool(problem),
+    ):
         begin(place, source, options)
 
 

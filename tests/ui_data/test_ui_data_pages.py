@@ -170,12 +170,58 @@ def test_import_understands_a_folder_before_it_is_read(
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("/no/such/folder", "There is nothing at"), ("scans", "not a whole path")]
+    ("typed", "said"), [("/no/such/folder", "There is nothing at"), ("scans", "not a full path")]
 )
 def test_a_wrong_path_is_a_sentence(open_page: Open, typed: str, said: str) -> None:
     app = open_page(ADD)
     app.text_input(key="source-path").input(typed).run()
     assert said in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "Give the data set a name"),
+        ("  ", "Give the data set a name"),
+        ("../up", "cannot be used as the name"),
+        ("scans", "already a data set called"),
+    ],
+)
+def test_a_name_that_cannot_be_is_said_at_once_and_the_form_stays(
+    filled: Workspace, scans: Path, open_page: Open, name: str, said: str
+) -> None:
+    app = open_page(ADD)
+    app.text_input(key="source-path").input(str(scans)).run()
+    app.text_input(key=f"name-{scans}").input(name).run()
+    assert not app.exception
+    assert not app.error
+    assert said in _texts(app)
+    assert next(b for b in app.button if b.label.startswith("Import")).disabled
+    app.text_input(key=f"name-{scans}").input("others").run()
+    assert not next(b for b in app.button if b.label.startswith("Import")).disabled
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_columns_that_are_not_recognised_are_asked_for(
+    home: Workspace, scans: Path, tmp_path: Path, open_page: Open, whole_folder: bool
+) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    rows = ["fichier;wert"]
+    for file in scans.glob("*/*.png"):
+        shutil.copy(file, flat)
+        rows.append(f"{file.name};{file.parent.name}")
+    (flat / "list.csv").write_text("\n".join(rows))
+    app = open_page(ADD)
+    app.text_input(key="source-path").input(str(flat if whole_folder else flat / "list.csv")).run()
+    assert not app.exception
+    assert app.warning
+    assert app.selectbox(key="file_column").options == ["fichier", "wert"]
+    assert not [b for b in app.button if b.label.startswith("Import ")]
+    app.selectbox(key="file_column").select("fichier").run()
+    app.selectbox(key="label_column").select("wert").run()
+    assert not app.exception
+    assert next(b for b in app.button if b.label.startswith("Import")).label == "Import 32 images"
 
 
 def test_a_bad_pattern_is_a_sentence(home: Workspace, scans: Path, open_page: Open) -> None:

@@ -52,7 +52,7 @@ def test_a_page_holds_sixty_tiles_at_most() -> None:
 
 def test_paths_are_taken_as_pasted(tmp_path: Path) -> None:
     assert existing(f' "{tmp_path}" ') == tmp_path
-    with pytest.raises(DataError, match="not a whole path"):
+    with pytest.raises(DataError, match="not a full path"):
         existing("scans")
     with pytest.raises(DataError, match=r"nothing at .* exists; check what follows"):
         existing(str(tmp_path / "a" / "b"))

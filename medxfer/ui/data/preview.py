@@ -12,8 +12,10 @@ import streamlit as st
 from medxfer.data.importing import Preview, preview
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import apply_pattern
+from medxfer.errors import DataError
+from medxfer.ui.data.columns import choose_columns, header_of
 from medxfer.ui.data.warnings import draw_warnings
-from medxfer.ui.frame import boundary
+from medxfer.ui.frame import boundary, show_problem
 from medxfer.ui.words import count, number, plain, split_word
 
 _LOOK_AGAIN_SECONDS = 60
@@ -30,17 +32,18 @@ def _preview(source: str, options: str) -> Preview:
     return preview(Path(source), ImportOptions.model_validate_json(options))
 
 
-def choose_options(source: Path, name: str) -> tuple[ImportOptions, Preview]:
+def choose_options(source: Path, name: str) -> tuple[ImportOptions, Preview] | None:
     """Show what is there and let the person correct it; the options and what they lead to.
+
+    None while the table's columns are not known: then they are asked for.
 
     Raises:
         MedxferError: the source, or a choice, cannot be used.
     """
-    first = understood(source, ImportOptions(name=name))
     fields: dict[str, Any] = {"name": name}
-    if first.columns:
-        fields |= _choose_columns(first)
-        first = understood(source, ImportOptions.parse(fields))
+    first = _recognised(source, fields)
+    if first is None:
+        return None
     _draw_understood(first)
     fields["classes"] = _choose_classes(first)
     if not fields.get("patient_column"):
@@ -49,6 +52,28 @@ def choose_options(source: Path, name: str) -> tuple[ImportOptions, Preview]:
     fields |= _choose_overlap(understood(source, ImportOptions.parse(fields)))
     options = ImportOptions.parse(fields)
     return options, understood(source, options)
+
+
+def _recognised(source: Path, fields: dict[str, Any]) -> Preview | None:
+    """The preview by the columns chosen, which are added to `fields`; None after saying why not."""
+    message = st.container()
+    needed = False
+    try:
+        first = understood(source, ImportOptions.parse(fields))
+        columns = first.columns
+    except DataError:
+        columns, needed = header_of(str(source)), True
+        if not columns:
+            raise
+    if not columns:
+        return first
+    fields |= choose_columns(columns, needed=needed)
+    try:
+        return understood(source, ImportOptions.parse(fields))
+    except DataError as error:
+        with message:
+            show_problem(error)
+        return None
 
 
 def _draw_understood(found: Preview) -> None:
@@ -76,26 +101,6 @@ def draw_findings(found: Preview) -> None:
         lines.append(f"**Left out:** {count(len(found.skipped), 'file')}; listed after the import")
     st.markdown("\n".join(f"- {line}" for line in lines))
     draw_warnings(found.warnings)
-
-
-def _choose_columns(found: Preview) -> dict[str, str | None]:
-    fields: dict[str, str | None] = {}
-    with st.expander("Columns of the table"):
-        places = st.columns(2) * 2
-        for place, (field, words) in zip(
-            places,
-            (
-                ("file_column", "File name"),
-                ("label_column", "Class (label)"),
-                ("patient_column", "Patient"),
-                ("split_column", "Part (split)"),
-            ),
-            strict=True,
-        ):
-            fields[field] = place.selectbox(
-                words, found.columns, index=None, placeholder="Found by itself", key=field
-            )
-    return fields
 
 
 def _choose_classes(found: Preview) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from secrets import token_hex
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from medxfer.errors import DataError
+from medxfer.errors import DataError, WorkspaceError
 from medxfer.paths import Workspace
 from medxfer.ui.words import plain, size
 
@@ -53,8 +53,8 @@ def existing(typed: str) -> Path:
     path = Path(typed.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
         raise DataError(
-            f"'{typed.strip()}' is not a whole path.",
-            "Write it from the root on, like /data/scans.",
+            f"'{typed.strip()}' is not a full path.",
+            "Begin with /, like /data/scans.",
         )
     if not path.exists():
         nearest = next(parent for parent in path.parents if parent.exists())
@@ -74,6 +74,17 @@ def suggest_name(place: Workspace, source: Path) -> str:
     taken = {folder.name for folder in place.datasets.iterdir()}
     numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
+
+
+def name_problem(place: Workspace, name: str) -> str:
+    """Why a data set cannot have this name, in a sentence; "" if it can."""
+    if not name.strip():
+        return "Give the data set a name."
+    try:
+        taken = place.dataset(name).root.exists()
+    except WorkspaceError as error:
+        return f"{error.problem} {error.remedy}"
+    return f"There is already a data set called “{name}”. Choose another name." if taken else ""
 
 
 def keep_upload(place: Workspace, name: str, content: memoryview) -> str:
