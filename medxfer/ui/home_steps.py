@@ -50,12 +50,14 @@ def draw_steps(three: Sequence[Step], infos: Sequence[DatasetInfo]) -> None:
             st.space("stretch")
             pressed = st.button(
                 step.action,
-                type="primary" if index == following else "tertiary",
+                type="primary" if index == following else "secondary",
                 disabled=not step.done and index > following,
                 key=f"step-{index}",
             )
             if pressed:
                 st.switch_page(step.page, query_params=step.query)
+            if index == 0 and infos and st.button("Import your own images", key="step-import"):
+                st.switch_page(IMPORT_PAGE)
 
 
 def _images(infos: Sequence[DatasetInfo]) -> Step:

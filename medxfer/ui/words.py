@@ -9,6 +9,9 @@ from medxfer.data.manifest import Split
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&=@\"'^])")
 _SPACES = re.compile(r"\s+")
+_URL = re.compile(r"(https?://[^\s`<>\"'()\[\]]*[^\s`<>\"'()\[\].,;:!?])")
+_COLON = re.compile(r":(?!\s)(?!(?<=\d:)\d\d?(?!\w))")
+"""Not the colon of a time (04:48) or before a space: neither can begin the name of an icon."""
 _MINUTE, _DAY = 60, 86400
 _WORD_JOINER = "\u2060"
 
@@ -24,10 +27,18 @@ def plain(text: object) -> str:
     """Text from outside, so that Markdown shows it as it is, in one line.
 
     Icons and emoji (`:name:`) are replaced after Markdown has removed its escapes; an
-    invisible joiner behind the colon keeps them text.
+    invisible joiner behind the colon keeps them text. An address is shown as code, without
+    joiners, for it is copied.
     """
-    escaped = _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", str(text)).strip())
-    return escaped.replace(":", ":" + _WORD_JOINER)
+    pieces = _URL.split(_SPACES.sub(" ", str(text)).strip())
+    return "".join(
+        f"`{piece}`" if place % 2 else _escaped(piece) for place, piece in enumerate(pieces)
+    )
+
+
+def _escaped(text: str) -> str:
+    marked = _COLON.sub(":" + _WORD_JOINER, text)
+    return _PUNCTUATION.sub(r"\\\1", marked)
 
 
 def split_word(split: str) -> str:

@@ -149,10 +149,11 @@ def test_deleting_asks_first(filled: Workspace, open_page: Open) -> None:
 
 
 def test_a_data_set_that_a_run_learns_from_stays(filled: Workspace) -> None:
-    run, _ = create_run(filled, TrainConfig(data="scans"), None)
+    create_run(filled, TrainConfig(data="scans"), None)
     dialog = AppTest.from_function(_confirm).run()
     assert not dialog.button
-    assert run.replace("-", "\\-") in dialog.warning[0].value
+    assert "in use by 1 run" in dialog.warning[0].value
+    assert "ResNet\\-18 · Freeze the early stages · today" in dialog.warning[0].value
 
 
 def test_import_understands_a_folder_before_it_is_read(

@@ -39,8 +39,8 @@ def test_an_empty_workspace_begins_with_images(open_page: Open) -> None:
 def test_with_images_the_next_step_is_training(filled: Workspace, open_page: Open) -> None:
     app = open_page(HOME)
     assert not app.exception
-    assert [b.label for b in app.button][1] == "Set up a run"
-    assert [b.disabled for b in app.button] == [False, False, True]
+    assert [b.label for b in app.button][1:3] == ["Import your own images", "Set up a run"]
+    assert [b.disabled for b in app.button] == [False, False, False, True]
 
 
 def test_a_run_that_learns_is_the_next_step_and_a_model_the_last(filled: Workspace) -> None:

@@ -12,7 +12,11 @@ from medxfer.ui.words import count, duration, plain, short, size, split_word, wh
     [
         ("plain text", "plain text"),
         ("**bold** _x_", r"\*\*bold\*\* \_x\_"),
-        ("![](http://evil/x.png)", "\\!\\[\\]\\(http:\u2060//evil/x\\.png\\)"),
+        ("![](http://evil/x.png)", "\\!\\[\\]\\(`http://evil/x.png`\\)"),
+        ("[a](http:x)", "\\[a\\]\\(http:\u2060x\\)"),
+        ("Fetch https://a.org/b_c-1.pth.", "Fetch `https://a.org/b_c-1.pth`\\."),
+        ("at 04:48 and 4:48:12: done", "at 04:48 and 4:48:12: done"),
+        (":100: :8ball:", ":\u2060100: :\u20608ball:\u2060"),
         ("<script>", r"\<script\>"),
         ("two\nlines\ttab", "two lines tab"),
         (":red[x] $x^2$", ":\u2060red\\[x\\] \\$x\\^2\\$"),

@@ -54,7 +54,7 @@ def test_headline_figures_come_with_their_n(finished_run: str, open_page: Open) 
     assert shown(app)["Sensitivity"] == f"{5 / 6:.3f}"
     assert shown(app)["Specificity"] == f"{4 / 6:.3f}"
     assert shown(app)["Accuracy"] == "0.750"
-    assert "12 images. The finding" in words(app)
+    assert "12 images. Positive class" in words(app)
     assert RESEARCH_USE_ONLY in words(app)
     assert "The test set is for the end" not in words(app)
 
@@ -62,7 +62,7 @@ def test_headline_figures_come_with_their_n(finished_run: str, open_page: Open) 
 def test_fewer_patients_than_images_are_said(home: Workspace, open_page: Open) -> None:
     run = add_run(home, completed())
     predictions(patients=5).save(home.run(run).predictions("val"))
-    assert "12 images of 5 patients. The finding" in words(open_page(RESULT, run=run))
+    assert "12 images of 5 patients. Positive class" in words(open_page(RESULT, run=run))
 
 
 @pytest.mark.parametrize("name", ["auroc", "f1", "average_precision", "brier"])

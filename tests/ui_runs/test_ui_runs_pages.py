@@ -39,7 +39,7 @@ def test_the_list_names_every_run_in_words(home: Workspace, open_page: Open) -> 
     table = open_page(RUNS).dataframe[0].value
     assert set(table["State"]) == {"Finished", "Failed"}
     assert set(table["Strategy"]) == {"Progressive"}
-    assert table.set_index("State").loc["Finished", "AUROC"] == pytest.approx(0.8)
+    assert table.set_index("State").loc["Finished", "Validation AUROC"] == pytest.approx(0.8)
 
 
 def test_the_list_is_filtered_by_data_set(home: Workspace, open_page: Open) -> None:

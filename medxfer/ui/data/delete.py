@@ -11,6 +11,7 @@ from medxfer.runs.store import list_runs
 from medxfer.ui.data.choice import DATA_PAGE
 from medxfer.ui.deletion import ask
 from medxfer.ui.frame import boundary
+from medxfer.ui.runs.choice import run_label
 from medxfer.ui.words import count, plain
 
 
@@ -19,10 +20,10 @@ from medxfer.ui.words import count, plain
 def confirm_delete(place: Workspace, info: DatasetInfo) -> None:
     """Say what goes and what stays, then delete; not while a run learns from it."""
     if using := [
-        run.run for run in list_runs(place) if run.data == info.name and not run.state.ended
+        run_label(run) for run in list_runs(place) if run.data == info.name and not run.state.ended
     ]:
         raise DataError(
-            f"{info.name} is in use by {count(len(using), 'run')}: {', '.join(using)}.",
+            f"{info.name} is in use by {count(len(using), 'run')}: {'; '.join(using)}.",
             "Stop it, or wait until it has ended.",
         )
     st.markdown(

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from medxfer.data.library import DatasetInfo
 from medxfer.ui.words import plain
+
+
+def draw_unknown_patients(info: DatasetInfo, figures: str = "these figures") -> None:
+    """Where an image counts as a patient: one patient may be in train and in test."""
+    if not info.patients_known:
+        st.warning(
+            f"Patients are not known, so {figures} are probably too good.",
+            icon=":material/warning:",
+        )
 
 
 def draw_warnings(warnings: Sequence[str]) -> None:

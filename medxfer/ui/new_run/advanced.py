@@ -80,10 +80,8 @@ def choose_learning() -> dict[str, Any]:
     decay = columns[1].number_input(
         "Weight decay", 0.0, 1.0, _OPTIMISER.weight_decay, 1e-5, format="%.1e", key="weight-decay"
     )
-    batch = columns[2].number_input(
-        "Images a step (batch size)", 2, 1024, _DEFAULT.batch_size, key="batch"
-    )
-    schedule = _choice("Change of the learning rate (schedule)", _SCHEDULES, "schedule")
+    batch = columns[2].number_input("Batch size", 2, 1024, _DEFAULT.batch_size, key="batch")
+    schedule = _choice("Learning-rate schedule", _SCHEDULES, "schedule")
     details = _plateau() if schedule is Schedule.PLATEAU else _cosine()
     stop = st.toggle("Stop early when it no longer improves", value=True, key="early")
     patience = None

@@ -39,9 +39,10 @@ def draw_depths(
             "\n".join(f"- **ResNet\u2011{int(depth)}:** {words}" for depth, words in WHEN.items())
         )
         st.caption(
-            "Parameters, operations (multiply-adds for one picture of 224 × 224) and layers are "
+            "Parameters, operations (multiply-adds for one image of 224 × 224) and layers are "
             "counted. Time and memory are rough estimates for this data set, these epochs and "
-            "this strategy on this computer, without reading the pictures."
+            "this strategy on this computer, without reading the images. Memory is the network, "
+            "its gradients and one batch, on a CPU with about 800 MB for the program itself."
         )
 
 

@@ -10,8 +10,10 @@ import streamlit as st
 from medxfer.config import StrategyConfig, TrainConfig
 from medxfer.data.library import DatasetInfo
 from medxfer.models.cost import Cost, Estimate
+from medxfer.models.weights.load import NONE
 from medxfer.paths import Workspace
 from medxfer.ui.data.choice import choose_dataset, synthetic_badge
+from medxfer.ui.data.warnings import draw_unknown_patients
 from medxfer.ui.new_run.advanced import (
     choose_head,
     choose_images,
@@ -27,6 +29,7 @@ from medxfer.ui.words import count
 WEIGHTS_MISSING = "?"
 """Stands in the settings while the person has not said which file or run."""
 _PROGRESSIVE_PHASES = 3
+_FREEZING = ("all", "partial")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     weights = choose_weights(place, depth)
     st.subheader("3 · Learning")
     strategy = choose_strategy()
+    if weights == NONE and strategy.name in _FREEZING:
+        st.warning(
+            "Random weights that are frozen cannot learn image features. Choose “Freeze nothing” "
+            "or pretrained weights.",
+            icon=":material/warning:",
+        )
     diagram = st.container()
     fields = {
         "data": info.name,
@@ -83,6 +92,7 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
 
 def _say_images(info: DatasetInfo) -> None:
     synthetic_badge(info)
+    draw_unknown_patients(info, "the figures of this run")
     parts = [
         f"{count(info.splits.get('train', 0), 'image')} to learn from",
         f"{count(info.splits.get('val', 0), 'image')} to choose the best epoch",

@@ -55,6 +55,11 @@ _MEANING_OVER_CLASSES = {
 }
 """Where a figure means something else with more than two classes."""
 
+_POSITIVE = (
+    "The finding that the test looks for. Sensitivity is about the images that have it, "
+    "specificity about those that do not."
+)
+
 
 def meaning(figure: str, classes: int) -> str:
     """What a figure says, in a sentence, by the number of classes; "" if it is not known."""
@@ -103,10 +108,10 @@ def draw_headline(predictions: Predictions) -> None:
         f" of {count(patients, 'patient')}." if patients < known else "."
     )
     if len(classes) == _TWO:
-        words += f" The finding looked for is “{plain(classes[positive_class(classes)])}”."
+        words += f" Positive class: “{plain(classes[positive_class(classes)])}”."
     else:
         words += " AUROC, balanced accuracy and F1 are means over the classes."
-    st.caption(words)
+    st.caption(words, help=_POSITIVE if len(classes) == _TWO else None)
     _say_undefined({name: figures[name] for name in headline(len(classes))}, predictions)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
+from medxfer.data.library import dataset_info
 from medxfer.data.manifest import Split
+from medxfer.errors import DataError
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.reports.stamp import stamp
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.summary import RunState, RunSummary
+from medxfer.ui.data.warnings import draw_unknown_patients
 from medxfer.ui.results.confusion import draw_confusion
 from medxfer.ui.results.curves import draw_curves
 from medxfer.ui.results.downloads import draw_downloads
@@ -25,6 +30,12 @@ _SHOWN = (str(Split.VALIDATION), str(Split.TEST))
 
 def draw_result(place: Workspace, run: RunSummary) -> None:
     """Everything about one run's answers on one part of the data."""
+    if run.state is RunState.STOPPED and run.best_epoch is None:
+        st.warning(
+            "This run was stopped before its first epoch ended: its network has learned almost "
+            "nothing.",
+            icon=":material/warning:",
+        )
     split = _choose_split(place, run)
     predictions = _predictions(place, run, split)
     if predictions is not None:
@@ -43,6 +54,9 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
 
 def _draw_answers(place: Workspace, run: RunSummary, predictions: Predictions, key: str) -> None:
     draw_headline(predictions)
+    # A data set that has been deleted is said where its images are asked for.
+    with suppress(DataError):
+        draw_unknown_patients(dataset_info(place, run.data))
     draw_all_figures(predictions)
     st.subheader("Confusion matrix")
     chosen = draw_confusion(predictions, stamp(run), key)
@@ -64,7 +78,7 @@ def _predictions(place: Workspace, run: RunSummary, split: str) -> Predictions |
         icon=":material/info:",
     )
     if st.button("Evaluate it now", type="primary", icon=":material/grid_on:"):
-        with st.spinner(f"Asking the network about every {split_word(split).lower()} image …"):
+        with st.spinner(f"Evaluating every {split_word(split).lower()} image …"):
             # Loads torch, which a page that only shows what is saved must not pay for.
             from medxfer.runs.evaluate import evaluated
 

@@ -18,7 +18,7 @@ from medxfer.ui.theme import MARK, MUTED, SERIES
 
 TRAIN, VALIDATION = "train", "validation"
 COLOURS = {TRAIN: MUTED, VALIDATION: SERIES[0]}
-_WIDTH, _HEIGHT = 316, 300
+_HEIGHT = 300
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,16 @@ def curve_data(live: Live, curve: Curve) -> pd.DataFrame:
 
 
 def draw_training(live: Live, key: str) -> None:
-    """Loss, accuracy and AUROC for train and validation, side by side where there is room."""
-    with st.container(horizontal=True, gap="small"):
-        for curve in CURVES:
-            with st.container(width=_WIDTH):
-                st.vega_lite_chart(
-                    curve_data(live, curve),
-                    _spec(curve),
-                    key=f"{key}-{curve.figure}",
-                    height=_HEIGHT,
-                    # Always the same: a new text would make the browser draw the chart anew.
-                    alt=f"{curve.title} by epoch for train and validation",
-                )
+    """Loss, accuracy and AUROC for train and validation, side by side."""
+    for place, curve in zip(st.columns(len(CURVES), gap="small"), CURVES, strict=True):
+        place.vega_lite_chart(
+            curve_data(live, curve),
+            _spec(curve),
+            key=f"{key}-{curve.figure}",
+            height=_HEIGHT,
+            # Always the same: a new text would make the browser draw the chart anew.
+            alt=f"{curve.title} by epoch for train and validation",
+        )
     missing = [c.title for c in CURVES if _undefined(live, c)]
     if missing:
         st.caption(

@@ -45,7 +45,10 @@ def weights_word(source: str) -> str:
 def run_label(run: RunSummary) -> str:
     """A run in one line, for lists to choose from."""
     parts = [run.data, f"ResNet-{run.depth}", strategy_word(run.strategy), when(run.created)]
-    if run.state is not RunState.FINISHED:
+    if not run.state.ended:
+        # A list is drawn once: what exactly the run does now stands on its page.
+        parts.append("under way")
+    elif run.state is not RunState.FINISHED:
         parts.append(STATE_WORDS[run.state].lower())
     return " · ".join(parts)
 

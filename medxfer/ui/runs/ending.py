@@ -62,7 +62,7 @@ def _sentence(run: RunSummary, live: Live) -> str:
         if run.best_epoch is None:
             return (
                 "You stopped it within the first epoch. The network is kept as it was then; "
-                "expect little of it."
+                "do not rely on it."
             )
         return f"You stopped it after {epochs}{took}. What it had learned is kept."
     if live.fitted and live.fitted.reason == "early_stopping":

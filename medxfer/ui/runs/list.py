@@ -31,7 +31,7 @@ def runs_table(runs: Sequence[RunSummary]) -> pd.DataFrame:
         {
             "State": [STATE_WORDS[run.state] for run in runs],
             "Data set": [run.data for run in runs],
-            "AUROC": [run.validation.get("auroc") for run in runs],
+            "Validation AUROC": [run.validation.get("auroc") for run in runs],
             "Network": [f"ResNet-{run.depth}" for run in runs],
             "Strategy": [strategy_word(run.strategy) for run in runs],
             "Weights": [weights_word(run.weights) for run in runs],
@@ -85,9 +85,7 @@ def _draw_table(place: Workspace) -> None:
 def _columns() -> dict[str, Any]:
     return {
         "State": st.column_config.TextColumn(width="small"),
-        "AUROC": st.column_config.NumberColumn(
-            format="%.3f", help="Of the best epoch, on the validation images"
-        ),
+        "Validation AUROC": st.column_config.NumberColumn(format="%.3f", help="Of the best epoch"),
         "Epochs": st.column_config.NumberColumn(help="Epochs done", width="small"),
         "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         "Took": st.column_config.TextColumn(width="small"),

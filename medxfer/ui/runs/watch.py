@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from medxfer.data.manifest import Split
 from medxfer.paths import Workspace
 from medxfer.runs.store import Run, load_run, request_stop
 from medxfer.runs.summary import RunState, RunSummary
@@ -14,9 +15,10 @@ from medxfer.ui.runs.charts import draw_training
 from medxfer.ui.runs.ending import draw_ending
 from medxfer.ui.runs.live import EventTail, Live, state_now
 from medxfer.ui.runs.settings import draw_settings
-from medxfer.ui.words import count, duration, number, plain, size
+from medxfer.ui.words import count, duration, number, plain, size, split_word
 
 _REFRESH_SECONDS = 1.5
+_EVALUATED = (str(Split.VALIDATION), str(Split.TEST))
 _FAST = 10
 """Images a second from which on decimals say nothing."""
 
@@ -28,7 +30,7 @@ def draw_run(place: Workspace, summary: RunSummary) -> None:
     if state_now(tail, run.paths, summary.created).ended:
         live = tail.read()
         draw_ending(place, run.summary, live)
-        _draw_curves(live, summary.run)
+        _draw_curves(live, summary.run, ended=True)
         _draw_notes(live)
     else:
         st.fragment(_draw_moving, run_every=_REFRESH_SECONDS)(place, run)
@@ -44,9 +46,9 @@ def _draw_moving(place: Workspace, run: Run) -> None:
         st.rerun()
     stopping = run.paths.stop_request.exists()
     _draw_state(state, tail.live, stopping)
-    _draw_progress(tail.live)
+    _draw_progress(tail.live, stopping)
     _draw_stop(place, run.summary.run, tail.live, stopping)
-    _draw_curves(tail.live, run.summary.run)
+    _draw_curves(tail.live, run.summary.run, ended=False)
     _draw_notes(tail.live)
 
 
@@ -69,9 +71,14 @@ def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
         st.badge("Training", icon=":material/play_circle:", color="green")
 
 
-def _draw_progress(live: Live) -> None:
+def _draw_progress(live: Live, stopping: bool) -> None:
+    if stopping:
+        return
     if live.started is None:
-        st.progress(0.0, text="The worker is loading the images' list and the network.")
+        st.progress(0.0, text="Loading the image list and the network.")
+        return
+    if live.fitted:
+        st.progress(len(live.predictions) / len(_EVALUATED), text=_evaluating(live))
         return
     st.progress(live.fraction, text=_overall(live))
     progress = live.progress
@@ -91,7 +98,7 @@ def _speed(images: float) -> str:
 
 
 def _overall(live: Live) -> str:
-    epoch = live.progress.epoch if live.progress else len(live.epochs)
+    epoch = live.progress.epoch if live.progress else max(len(live.epochs), 1)
     text = f"Epoch {epoch} of {live.planned_epochs}"
     if live.phase and len(live.plan) > 1:
         text += (
@@ -100,12 +107,20 @@ def _overall(live: Live) -> str:
     return text
 
 
+def _evaluating(live: Live) -> str:
+    done = [saved.split for saved in live.predictions]
+    waiting = [split for split in _EVALUATED if split not in done]
+    text = "Evaluating the best epoch"
+    if done:
+        text += f"; {' and '.join(split_word(split).lower() for split in done)} done"
+    if done and waiting:
+        text += f", {split_word(waiting[0]).lower()} next"
+    return text
+
+
 def _within(live: Live) -> str:
-    if live.fitted:
-        done = ", ".join(saved.split for saved in live.predictions)
-        return "Asking the best epoch about every image" + (f"; done: {done}" if done else "")
     if live.progress is None:
-        return "Between two epochs"
+        return "Between two epochs" if live.epochs else "Starting"
     doing = "Learning" if live.progress.step == "train" else "Looking at the validation images"
     return f"{doing}: batch {live.progress.batch} of {live.progress.batches}"
 
@@ -129,7 +144,10 @@ def _stop(place: Workspace, run: str) -> None:
     request_stop(place, run)
 
 
-def _draw_curves(live: Live, run: str) -> None:
+def _draw_curves(live: Live, run: str, *, ended: bool) -> None:
+    if ended and not live.epochs:
+        st.caption("It ended before its first epoch did, so there are no curves.")
+        return
     if live.started is None and not live.epochs:
         return
     if not live.epochs and not live.batches:
@@ -137,9 +155,10 @@ def _draw_curves(live: Live, run: str) -> None:
         return
     draw_training(live, key=f"curves-{run}")
     if best := live.best:
+        so_far = "" if ended else " so far"
         st.caption(
-            f"Diamond: best epoch so far, {best.epoch} of {len(live.epochs)} done. "
-            "Train is measured while learning, on varied pictures and with dropout, so it can "
+            f"Diamond: best epoch{so_far}, {best.epoch} of {len(live.epochs)} done. "
+            "Train is measured while learning, on varied images and with dropout, so it can "
             "look worse than validation. The thin line is the loss of single batches."
         )
 
