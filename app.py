@@ -16,29 +16,28 @@ st.set_page_config(
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "mark.svg"), size="large")
 
 # One folder below pages/, or Streamlit would serve a first deep link without this file.
-page = st.navigation(
-    {
-        "": [st.Page("pages/start/home.py", title="Start", icon=":material/home:")],
-        "Data": [
-            st.Page("pages/data/browse.py", title="Data sets", icon=":material/photo_library:"),
-            st.Page("pages/data/add.py", title="Import", icon=":material/upload:"),
-        ],
-        "Train": [
-            st.Page("pages/train/new.py", title="New run", icon=":material/model_training:"),
-            st.Page("pages/train/runs.py", title="Runs", icon=":material/list:"),
-            st.Page("pages/train/run.py", title="Run", icon=":material/show_chart:"),
-        ],
-        "Results": [
-            st.Page("pages/results/result.py", title="Result", icon=":material/grid_on:"),
-        ],
-        "Explain": [
-            st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),
-        ],
-    }
-)
+pages = {
+    "": [st.Page("pages/start/home.py", title="Start", icon=":material/home:")],
+    "Data": [
+        st.Page("pages/data/browse.py", title="Data sets", icon=":material/photo_library:"),
+        st.Page("pages/data/add.py", title="Import", icon=":material/upload:"),
+    ],
+    "Train": [
+        st.Page("pages/train/new.py", title="New run", icon=":material/model_training:"),
+        st.Page("pages/train/runs.py", title="Runs", icon=":material/list:"),
+        st.Page("pages/train/run.py", title="Run", icon=":material/show_chart:"),
+    ],
+    "Results": [
+        st.Page("pages/results/result.py", title="Result", icon=":material/grid_on:"),
+    ],
+    "Explain": [
+        st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),
+    ],
+}
+page = st.navigation(pages)
 with st.sidebar:
     st.caption(RESEARCH_USE_ONLY)
-    dark_unless_chosen()
+    dark_unless_chosen([page.url_path for section in pages.values() for page in section])
 with boundary():
     say_deleted()
     page.run()

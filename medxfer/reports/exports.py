@@ -38,8 +38,10 @@ _STYLE = (
 _CONFIG = {"displaylogo": False, "showSendToCloud": False}
 """plotly.js 4 offers to send the figure to a cloud unless told not to."""
 
-_LETTERS, _LETTER_WIDTH, _LINE_HEIGHT = 10, 5.2, 13
+_LETTERS, _LETTER_WIDTH, _LINE_HEIGHT = 10, 6.0, 13
 """Size and pixels of the stamp below a figure."""
+_EDGE = 8
+"""Pixels between the stamp and the edges of a figure."""
 _MARGIN = 80
 """What plotly takes where a figure says nothing."""
 
@@ -71,7 +73,7 @@ def stamped(figure: go.Figure, stamp: Stamp) -> go.Figure:
     left, below = (_MARGIN if side is None else side for side in (layout.margin.l, layout.margin.b))
     lines = list(stamp.lines)
     if layout.width is not None:
-        letters = int((layout.width - left) / _LETTER_WIDTH)
+        letters = int((layout.width - 2 * _EDGE) / _LETTER_WIDTH)
         lines = [part for line in lines for part in wrap(line, letters)]
     room = _LINE_HEIGHT * len(lines) + 6
     if layout.height is not None:
@@ -80,7 +82,7 @@ def stamped(figure: go.Figure, stamp: Stamp) -> go.Figure:
     copy.add_annotation(
         text="<br>".join(escape(line) for line in lines),
         font_size=_LETTERS, opacity=0.7, align="left", showarrow=False,
-        xref="paper", x=0, xanchor="left",
+        xref="paper", x=0, xanchor="left", xshift=_EDGE - left,
         yref="paper", y=0, yanchor="top", yshift=-below,
     )  # fmt: skip
     return copy
@@ -110,19 +112,27 @@ def heatmap_png(
     stamp: Stamp,
     opacity: float = 0.5,
     colour_map: str = "inferno",
+    image: str = "",
 ) -> bytes:
-    """A picture (H, W, 3) under its heatmap as PNG: stamp burnt in below, no metadata."""
+    """A picture (H, W, 3) under its heatmap as PNG: stamp burnt in below, no metadata.
+
+    Of the picture's name `image` the last part is kept.
+    """
     name = explanation.classes[explanation.target]
     probability = explanation.probabilities[explanation.target]
     caption = f"Heatmap of {name} (probability {probability:.3f}) by {explanation.method}"
     if explanation.raw_maximum == 0:
         caption += ": nothing speaks for this class"
+    named = [f"Image {last_part(image)}"] if image else []
     overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
-    return encode_png(with_footer(overlay, [caption, *stamp.lines]))
+    return encode_png(with_footer(overlay, [*named, caption, *stamp.lines]))
 
 
-def explanation_json(explanation: Explanation, stamp: Stamp) -> str:
-    """An explanation as JSON text, the pixels of picture and heatmap left out."""
+def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") -> str:
+    """An explanation as JSON text, the pixels of picture and heatmap left out.
+
+    Of the picture's name `image` the last part is kept.
+    """
     height, width = explanation.heatmap.shape
     probabilities = explanation.probabilities.tolist()
     value: dict[str, Any] = {
@@ -132,6 +142,7 @@ def explanation_json(explanation: Explanation, stamp: Stamp) -> str:
         "data": stamp.data,
         "version": stamp.version,
         "date": stamp.date,
+        **({"image": last_part(image)} if image else {}),
         "prediction": explanation.classes[explanation.predicted],
         "probabilities": dict(zip(explanation.classes, probabilities, strict=True)),
         "heatmap": {

@@ -20,22 +20,24 @@ class Stamp:
     version: str
     date: str
     """UTC, to the minute."""
+    part: str = ""
+    """Which images it is about, such as "validation, 86 images"; "" if it is about one."""
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The footer, line by line; the research-use line is the first."""
         origin = f"Run {self.run}, {self.model}, data {self.data}" if self.run else ""
         made = f"medxfer {self.version}, {self.date}"
-        return tuple(line for line in (RESEARCH_USE_ONLY, origin, made) if line)
+        return tuple(line for line in (RESEARCH_USE_ONLY, origin, self.part, made) if line)
 
 
-def stamp(run: RunSummary | None = None, made: datetime | None = None) -> Stamp:
+def stamp(run: RunSummary | None = None, made: datetime | None = None, part: str = "") -> Stamp:
     """The stamp of what `run` made, or of an export that no run made; `made` is aware, or now."""
     date = f"{(made or datetime.now(UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if run is None:
-        return Stamp("", "", "", __version__, date)
+        return Stamp("", "", "", __version__, date, part)
     model = f"ResNet-{int(run.depth)}, strategy {run.strategy}"
-    return Stamp(run.run, model, last_part(run.data), __version__, date)
+    return Stamp(run.run, model, last_part(run.data), __version__, date, part)
 
 
 def last_part(path: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -39,14 +41,36 @@ def colours() -> Colours:
     return LIGHT if st.context.theme.type == "light" else DARK
 
 
+def in_theme(figure: go.Figure) -> go.Figure:
+    """The figure itself, with all its text as readable as the page's.
+
+    Left alone, Streamlit draws titles, ticks and annotations in a pale grey.
+    """
+    theme = colours()
+    figure.update_layout(font_color=theme.text, legend_font_color=theme.text)
+    axis = {"title_font_color": theme.text, "tickfont_color": theme.text, "gridcolor": theme.faint}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_annotations(font_color=theme.text)
+    return figure
+
+
+# Streamlit keeps the choice by the page that was opened first: it is written for all of them.
 _DARK_BY_DEFAULT = """
-export default function ({ setTriggerValue }) {
+export default function ({ data, setTriggerValue }) {
   if (window.medxferTheme) return;
   window.medxferTheme = true;
   const ask = window.matchMedia.bind(window);
   const dark = "(prefers-color-scheme: dark)";
   const first = new URL(performance.getEntriesByType("navigation")[0].name).pathname;
-  const key = `stActiveTheme-${first}-v2`;
+  const name = (path) => `stActiveTheme-${path}-v2`;
+  const key = name(first);
+  const folder = first.slice(0, first.lastIndexOf("/") + 1);
+  const keys = [key, ...data.pages.map((page) => name(folder + page))];
+  const set = Storage.prototype.setItem;
+  Storage.prototype.setItem = function (item, value) {
+    for (const each of item === key ? keys : [item]) set.call(this, each, value);
+  };
   const chosen = localStorage.getItem(key) !== '"System"' || ask(dark).matches;
   window.matchMedia = (query) => ask(query === dark ? "all" : query);
   window.dispatchEvent(new Event("afterprint"));
@@ -59,15 +83,17 @@ export default function ({ setTriggerValue }) {
 _dark_by_default = st.components.v2.component("medxfer.dark_by_default", js=_DARK_BY_DEFAULT)
 
 
-def dark_unless_chosen() -> None:
+def dark_unless_chosen(pages: Sequence[str]) -> None:
     """Show the dark theme until the person picks another in the menu at the top right.
+
+    What they pick holds for all `pages`, which are the last parts of addresses.
 
     With a light and a dark theme Streamlit follows the system and has no setting for a default.
     It asks the browser which it is, at the start and after printing; the answer given here is
     dark, and figures already drawn for the other theme are drawn again. Should a later
     Streamlit ask otherwise, the page follows the system again.
     """
-    _dark_by_default(key="dark_by_default", on_switched_change=_redraw)
+    _dark_by_default(data={"pages": list(pages)}, key="dark_by_default", on_switched_change=_redraw)
 
 
 def _redraw() -> None:

@@ -132,6 +132,26 @@ def test_a_stamp_says_which_model_which_version_and_when(mark: Stamp) -> None:
     assert stamp(summary()).date[:10] == f"{datetime.now(UTC):%Y-%m-%d}"
 
 
+def test_a_stamp_says_which_images_it_is_about() -> None:
+    mark = stamp(summary(), part="validation, 86 images")
+    assert "validation, 86 images" in mark.lines
+    assert "# validation, 86 images\n" in table_csv(table(), mark)
+    assert "validation, 86 images" in as_figure(mark, None, None)  # type: ignore[arg-type]
+
+
+def test_an_explanation_names_its_image_and_no_folder(
+    mark: Stamp, explanation: Explanation, pixels: NDArray[np.uint8]
+) -> None:
+    value = json.loads(explanation_json(explanation, mark, f"/mnt/{SHARE}/p7.png"))
+    assert value["image"] == "p7.png"
+    named = heatmap_png(pixels, explanation, mark, image=f"/mnt/{SHARE}/p7.png")
+    with (
+        Image.open(BytesIO(named)) as one,
+        Image.open(BytesIO(heatmap_png(pixels, explanation, mark))) as other,
+    ):
+        assert one.height > other.height
+
+
 def test_an_export_without_a_run_is_stamped_too() -> None:
     assert stamp(made=MADE).lines == (
         RESEARCH_USE_ONLY,
@@ -280,8 +300,8 @@ def test_the_stamp_of_a_figure_is_broken_to_its_width_and_given_room(mark: Stamp
     made = stamped(drawing, mark).layout
     lines = unescape(made.annotations[0].text).split("<br>")
     assert " ".join(lines) == " ".join(mark.lines)
-    # 250 pixels at five to six a letter.
-    assert max(map(len, lines)) <= 50
+    # 300 pixels less the edges at six a letter.
+    assert max(map(len, lines)) <= 47
     room = made.margin.b - 40
     assert room >= 13 * len(lines)
     assert made.height == 200 + room

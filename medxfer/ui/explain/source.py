@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ class Scan:
     notes: tuple[str, ...] = ()
     truth: str = ""
     split: str = ""
+    patient: str = ""
 
 
 def choose_scans(place: Workspace, run: str) -> list[Scan]:
@@ -88,7 +89,9 @@ def _from_data(place: Workspace, run: str, wanted: str) -> list[Scan]:
     st.query_params["image"] = row["image"]
     path = manifest.path(row["file"])
     scan = read_scan(read_bytes(path), path.name)
-    return [Scan(row["image"], scan.digest, scan.pixels, scan.notes, row["label"], row["split"])]
+    # Where patients are not known, each image has been given one of its own.
+    patient = row["patient"] if row["patient"] != row["image"] else ""
+    return [replace(scan, truth=row["label"], split=row["split"], patient=patient)]
 
 
 def _follow(manifest: Manifest, wanted: str) -> None:

@@ -40,6 +40,9 @@ def draw_explanation(place: Workspace, run: RunSummary, scan: Scan) -> None:
             "answer has a heatmap too."
         )
     draw_overlay(overlay_of(answer, scan, colour_map), key="overlay")
+    st.caption(
+        "The network sees only the outlined square; what lies outside cannot change its answer."
+    )
     _draw_downloads(answer, scan, run, colour_map)
 
 
@@ -70,9 +73,11 @@ def _draw_answer(answer: Explanation, scan: Scan) -> None:
     sure = answer.probabilities[answer.predicted]
     st.markdown(f"### {plain(name)}, {100 * sure:.1f} %")
     if scan.truth:
+        patient = f" of patient {plain(scan.patient)}" if scan.patient else ""
         right = "which is right" if scan.truth == name else "which is wrong"
         st.caption(
-            f"{split_word(scan.split)} image {plain(scan.name)}, labelled {plain(scan.truth)}: "
+            f"{split_word(scan.split)} image {plain(scan.name)}{patient}, labelled "
+            f"{plain(scan.truth)}: "
             f"the network says {plain(name)}, {right}."
         )
     else:
@@ -122,10 +127,14 @@ def _draw_probabilities(answer: Explanation) -> None:
 def _strength(answer: Explanation) -> str:
     name = plain(answer.classes[answer.target])
     if answer.raw_maximum <= 0:
-        return f"Nothing in the picture speaks for {name}: the heatmap is empty."
+        method = METHOD_WORDS.get(answer.method, answer.method)
+        return (
+            f"{method} finds nothing that raises {name}, so this map is empty. Another method may "
+            "show one."
+        )
     return (
         f"Heatmap of {name}. Strongest evidence before scaling: {answer.raw_maximum:.3g}; the "
-        "colours are scaled to it, so compare this figure, not the brightness, between pictures."
+        "colours are scaled to it, so compare this figure, not the brightness, between images."
     )
 
 
@@ -134,8 +143,8 @@ def _draw_downloads(answer: Explanation, scan: Scan, run: RunSummary, colour_map
     mark = stamp(run)
     with st.container(horizontal=True):
         st.download_button(
-            "Download picture (PNG)",
-            data=lambda: heatmap_png(scan.pixels, answer, mark, colour_map=colour_map),
+            "Download picture (PNG, heatmap at 50 %)",
+            data=lambda: heatmap_png(scan.pixels, answer, mark, 0.5, colour_map, scan.name),
             file_name=f"{name}.png",
             mime="image/png",
             on_click="ignore",
@@ -143,7 +152,7 @@ def _draw_downloads(answer: Explanation, scan: Scan, run: RunSummary, colour_map
         )
         st.download_button(
             "Download figures (JSON)",
-            data=explanation_json(answer, mark),
+            data=explanation_json(answer, mark, scan.name),
             file_name=f"{name}.json",
             mime="application/json",
             on_click="ignore",

@@ -10,8 +10,8 @@ import streamlit as st
 
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.predictions import Predictions
-from medxfer.reports.exports import stamped
 from medxfer.reports.stamp import Stamp
+from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.results.matrix import Cell, confusion_figure, confusion_table
 
 COUNTS, ROWS = "Counts", "By row"
@@ -27,17 +27,15 @@ def draw_confusion(predictions: Predictions, mark: Stamp, key: str) -> Cell | No
     chosen = _chosen(len(predictions.classes))
     figure_key, table_key = _name(key, _FIGURE), _name(key, _TABLE)
     with st.container(horizontal=True, gap="large"):
-        st.plotly_chart(
-            stamped(
-                confusion_figure(counts, predictions.classes, shown == ROWS, chosen),
-                mark,
-            ),
-            width="content",
+        draw_figure(
+            confusion_figure(counts, predictions.classes, shown == ROWS, chosen),
+            mark,
             key=figure_key,
+            file="confusion-matrix",
+            alt="Confusion matrix; the table beside it holds the same numbers",
+            width="content",
             on_select=lambda: _take_point(key, figure_key),
             selection_mode="points",
-            config={"displaylogo": False, "toImageButtonOptions": {"filename": "confusion-matrix"}},
-            alt="Confusion matrix; the table beside it holds the same numbers",
         )
         with st.container(width="content"):
             st.caption("Choose a cell to see its images: in the figure, or here by keyboard.")

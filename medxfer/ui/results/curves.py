@@ -12,13 +12,14 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags, auroc, average_precision, precision_recall, roc
 from medxfer.evaluation.metrics import positive_class
 from medxfer.evaluation.predictions import Floats, Predictions
-from medxfer.reports.exports import stamped
 from medxfer.reports.stamp import Stamp
+from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.theme import MUTED, SERIES
 from medxfer.ui.words import plain
 
 _TWO = 2
-_WIDTH, _HEIGHT = 440, 460
+_WIDTH, _HEIGHT = 390, 440
+"""The stamp is broken to this width; the page may give the figure more."""
 _GUESSING = {"color": MUTED, "width": 1.5, "dash": "dot"}
 
 
@@ -82,16 +83,14 @@ def precision_recall_figure(predictions: Predictions) -> go.Figure:
 
 
 def draw_curves(predictions: Predictions, mark: Stamp, key: str) -> None:
-    """Both figures side by side where there is room; what has no curve says why."""
+    """Both figures side by side; what has no curve says why."""
     missing = _missing(predictions)
     if len(missing) < len(curve_classes(predictions)):
-        with st.container(horizontal=True, gap="medium"):
-            _draw(stamped(roc_figure(predictions), mark), f"{key}-roc", "ROC curve")
-            _draw(
-                stamped(precision_recall_figure(predictions), mark),
-                f"{key}-pr",
-                "Precision-recall curve",
-            )
+        left, right = st.columns(2)
+        with left:
+            _draw(roc_figure(predictions), mark, f"{key}-roc", "ROC curve")
+        with right:
+            _draw(precision_recall_figure(predictions), mark, f"{key}-pr", "Precision-recall curve")
         st.caption(
             "Dotted: what guessing would give. "
             + ("Each class against the rest." if len(predictions.classes) > _TWO else "")
@@ -110,15 +109,9 @@ def _missing(predictions: Predictions) -> list[str]:
     return sentences
 
 
-def _draw(figure: go.Figure, key: str, title: str) -> None:
-    with st.container(width=_WIDTH):
-        st.markdown(f"**{title}**")
-        st.plotly_chart(
-            figure,
-            key=key,
-            config={"displaylogo": False, "toImageButtonOptions": {"filename": key}},
-            alt=title,
-        )
+def _draw(figure: go.Figure, mark: Stamp, key: str, title: str) -> None:
+    st.markdown(f"**{title}**")
+    draw_figure(figure, mark, key=key, file=key, alt=title)
 
 
 def _against_rest(predictions: Predictions, cls: int) -> tuple[Flags, Floats]:

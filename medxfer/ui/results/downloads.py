@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import precision_recall, roc
@@ -20,24 +22,44 @@ from medxfer.ui.results.curves import curve_classes, precision_recall_figure, ro
 from medxfer.ui.results.matrix import confusion_figure
 from medxfer.ui.results.training import epochs_table, training_figure
 from medxfer.ui.runs.live import Live
+from medxfer.ui.words import count, split_word
 
 _Tables = Mapping[str, Callable[[], pd.DataFrame]]
 _Figures = Mapping[str, Callable[[], go.Figure]]
+_TRAINING = "Training"
 
 
 def draw_downloads(run: RunSummary, split: str, predictions: Predictions, live: Live) -> None:
     """A button for each table and figure; a file is made when its button is pressed."""
-    mark, name = stamp(run), f"{run.run}-{split}"
+    answers, training = stamp(run, part=about(split, predictions)), learned_from(live)
+    marks = defaultdict(lambda: answers, {_TRAINING: stamp(run, part=training)})
+    name = f"{run.run}-{split}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Tables (CSV)**", width=130)
         for title, table in tables(predictions, live).items():
-            _offer(title, f"{name}-{_slug(title)}.csv", "text/csv", _csv(table, mark))
+            _offer(title, f"{name}-{_slug(title)}.csv", "text/csv", _csv(table, marks[title]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Figures (HTML)**", width=130)
         for title, figure in figures(predictions, live).items():
-            _offer(title, f"{name}-{_slug(title)}.html", "text/html", _html(figure, title, mark))
+            page = _html(figure, title, marks[title])
+            _offer(title, f"{name}-{_slug(title)}.html", "text/html", page)
     st.caption(
-        "For a picture (PNG), use the camera above a figure. Each file says which run it is from."
+        "For a PNG, use the camera above a figure. Each file says which run and images it is from."
+    )
+
+
+def about(split: str, predictions: Predictions) -> str:
+    """Which images answers are about: "validation, 86 images"."""
+    return f"{split_word(split).lower()}, {count(len(predictions.truth), 'image')}"
+
+
+def learned_from(live: Live) -> str:
+    """The images of a training: "train, 400 images; validation, 86 images"; "" if not known."""
+    images = live.started.images if live.started else {}
+    return "; ".join(
+        f"{split_word(split).lower()}, {count(images[split], 'image')}"
+        for split in (Split.TRAIN, Split.VALIDATION)
+        if split in images
     )
 
 
@@ -50,7 +72,7 @@ def tables(predictions: Predictions, live: Live) -> _Tables:
         "Report by class": lambda: report(predictions),
         "ROC": lambda: _curves_of(predictions, roc),
         "Precision-recall": lambda: _curves_of(predictions, precision_recall),
-        "Training": lambda: epochs_table(live),
+        _TRAINING: lambda: epochs_table(live),
     }
 
 
@@ -61,7 +83,7 @@ def figures(predictions: Predictions, live: Live) -> _Figures:
         "Confusion matrix": lambda: confusion_figure(matrix(predictions), classes, False, None),
         "ROC": lambda: roc_figure(predictions),
         "Precision-recall": lambda: precision_recall_figure(predictions),
-        "Training": lambda: training_figure(live),
+        _TRAINING: lambda: training_figure(live),
     }
 
 

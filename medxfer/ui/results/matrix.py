@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from medxfer.evaluation.confusion import by_row
 from medxfer.evaluation.predictions import Floats, Ints
-from medxfer.ui.theme import MARK
+from medxfer.ui.theme import LIGHT, MARK
 
 Cell = tuple[int, int]
 """Indices of the true and the predicted class."""
@@ -20,9 +20,8 @@ _SMALLEST, _LARGEST, _LARGEST_OF_MANY = 260, 440, 560
 _CELL_SIDE = 150
 _MANY = 6
 _ACCENT = "22, 133, 122"
-_ON_DEEP = "#ffffff"
-_DEEP = 0.5
-"""From this part of a row on, a cell is so deep that its text must change colour."""
+_DEEPEST = 0.8
+"""Deeper cells would need text of another colour than the page's, in one theme or the other."""
 
 
 def confusion_table(counts: Ints, classes: tuple[str, ...], rows: bool) -> pd.DataFrame:
@@ -40,7 +39,7 @@ def confusion_figure(
 ) -> go.Figure:
     """Heatmap coloured by the part of each true class, with clickable squares above it.
 
-    Its colours are see-through and its text takes the page's, so that it fits both themes.
+    Its colours are see-through, so that they fit both themes; its text is that of the light one.
     """
     parts = by_row(counts)
     largest = _LARGEST if len(classes) < _MANY else _LARGEST_OF_MANY
@@ -70,12 +69,11 @@ def confusion_figure(
     )
     for truth, row in enumerate(_written(counts, parts, rows)):
         for predicted, text in enumerate(row):
-            deep = parts[truth, predicted] > _DEEP
             figure.add_annotation(
                 x=predicted, y=truth, text=text, showarrow=False,
                 font={
                     "size": 20 if len(classes) < _MANY else 12,
-                    "color": _ON_DEEP if deep else None,
+                    "color": LIGHT.text,
                 },
             )  # fmt: skip
     if chosen is not None:
@@ -98,7 +96,7 @@ def _heat(parts: Floats) -> go.Heatmap:
         z=np.nan_to_num(parts),
         zmin=0,
         zmax=1,
-        colorscale=[[0, f"rgba({_ACCENT}, 0.1)"], [1, f"rgba({_ACCENT}, 1)"]],
+        colorscale=[[0, f"rgba({_ACCENT}, 0.1)"], [1, f"rgba({_ACCENT}, {_DEEPEST})"]],
         showscale=False,
         hoverinfo="skip",
         xgap=3,

@@ -17,7 +17,7 @@ from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.data.warnings import draw_unknown_patients
 from medxfer.ui.results.confusion import draw_confusion
 from medxfer.ui.results.curves import draw_curves
-from medxfer.ui.results.downloads import draw_downloads
+from medxfer.ui.results.downloads import about, draw_downloads, learned_from
 from medxfer.ui.results.figures import draw_all_figures, draw_headline, draw_report
 from medxfer.ui.results.images import draw_cell
 from medxfer.ui.results.training import draw_training_figure
@@ -39,11 +39,11 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
     split = _choose_split(place, run)
     predictions = _predictions(place, run, split)
     if predictions is not None:
-        _draw_answers(place, run, predictions, f"{run.run}-{split}")
+        _draw_answers(place, run, split, predictions)
     live = EventTail(place.run(run.run).events).read()
     if live.epochs:
         st.subheader("Training")
-        draw_training_figure(live, stamp(run), f"{run.run}-training")
+        draw_training_figure(live, stamp(run, part=learned_from(live)), f"{run.run}-training")
     if predictions is not None:
         st.subheader("Download")
         draw_downloads(run, split, predictions, live)
@@ -52,20 +52,22 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
         st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run})
 
 
-def _draw_answers(place: Workspace, run: RunSummary, predictions: Predictions, key: str) -> None:
+def _draw_answers(place: Workspace, run: RunSummary, split: str, predictions: Predictions) -> None:
+    key = f"{run.run}-{split}"
     draw_headline(predictions)
     # A data set that has been deleted is said where its images are asked for.
     with suppress(DataError):
         draw_unknown_patients(dataset_info(place, run.data))
     draw_all_figures(predictions)
     st.subheader("Confusion matrix")
-    chosen = draw_confusion(predictions, stamp(run), key)
+    mark = stamp(run, part=about(split, predictions))
+    chosen = draw_confusion(predictions, mark, key)
     if chosen is not None:
         draw_cell(place, run, predictions, chosen, key)
     st.subheader("Report by class")
     draw_report(predictions)
     st.subheader("ROC and precision-recall")
-    draw_curves(predictions, stamp(run), key)
+    draw_curves(predictions, mark, key)
 
 
 def _predictions(place: Workspace, run: RunSummary, split: str) -> Predictions | None:

@@ -7,35 +7,39 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from medxfer.reports.exports import stamped
 from medxfer.reports.stamp import Stamp
+from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.runs.charts import COLOURS, CURVES, TRAIN, VALIDATION
 from medxfer.ui.runs.live import Live
 from medxfer.ui.theme import MARK, MUTED
 
-_HEIGHT, _TICKS = 360, 7
+_HEIGHT, _TICKS = 360, 8
 _LINES = ((TRAIN, "dash"), (VALIDATION, "solid"))
 
 
 def draw_training_figure(live: Live, mark: Stamp, key: str) -> None:
     """The curves of a run that has ended, stamped."""
-    st.plotly_chart(
-        stamped(training_figure(live), mark),
+    draw_figure(
+        training_figure(live),
+        mark,
         key=key,
-        config={"displaylogo": False, "toImageButtonOptions": {"filename": key}},
+        file=key,
         alt="Loss, accuracy and AUROC by epoch for train and validation",
     )
     st.caption(
         "Diamond: the best epoch, which is kept. Train is measured while learning, on varied "
-        "pictures and with dropout, so it can look worse than validation."
+        "images and with dropout, so it can look worse than validation."
     )
 
 
 def training_figure(live: Live) -> go.Figure:
     """Loss, accuracy and AUROC by epoch side by side, phase borders as dotted lines."""
-    titles = [curve.title for curve in CURVES]
+    titles = [
+        curve.title if curve.title == curve.unit.capitalize() else f"{curve.title} ({curve.unit})"
+        for curve in CURVES
+    ]
     figure = make_subplots(cols=len(CURVES), subplot_titles=titles, horizontal_spacing=0.09)
-    ticks = min(len(live.epochs) + 1, _TICKS)  # never one between two epochs
+    step = max(1, -(-len(live.epochs) // _TICKS))  # never a tick between two epochs
     numbers = [epoch.epoch for epoch in live.epochs]
     for column, curve in enumerate(CURVES, start=1):
         place = {"row": 1, "col": column}
@@ -48,12 +52,12 @@ def training_figure(live: Live) -> go.Figure:
             )  # fmt: skip
         if best := live.best:
             figure.add_scatter(
-                x=[best.epoch], y=[best.validation.get(curve.figure)], name="best epoch",
+                x=[best.epoch], y=[best.validation.get(curve.figure)],
+                name=f"best epoch: {best.epoch}",
                 mode="markers", showlegend=first,
                 marker={"color": MARK, "symbol": "diamond", "size": 12}, **place,
             )  # fmt: skip
-        figure.update_xaxes(title="epoch", rangemode="tozero", nticks=ticks, **place)
-        figure.update_yaxes(title=curve.unit, **place)
+        figure.update_xaxes(title="epoch", rangemode="tozero", tick0=0, dtick=step, **place)
     for started in live.phases[1:]:
         figure.add_vline(x=started.epoch - 1, line={"color": MUTED, "width": 1, "dash": "dot"})
     figure.update_layout(
