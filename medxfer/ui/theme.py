@@ -56,8 +56,10 @@ def in_theme(figure: go.Figure) -> go.Figure:
 
 
 # Streamlit keeps the choice by the page that was opened first: it is written for all of them.
+# The wait is for Streamlit to have changed the theme before the page asks which it is.
 _DARK_BY_DEFAULT = """
 export default function ({ data, setTriggerValue }) {
+  window.medxferRedraw = () => setTriggerValue("switched", true);
   if (window.medxferTheme) return;
   window.medxferTheme = true;
   const ask = window.matchMedia.bind(window);
@@ -69,7 +71,9 @@ export default function ({ data, setTriggerValue }) {
   const keys = [key, ...data.pages.map((page) => name(folder + page))];
   const set = Storage.prototype.setItem;
   Storage.prototype.setItem = function (item, value) {
+    const changed = item === key && this.getItem(key) !== value;
     for (const each of item === key ? keys : [item]) set.call(this, each, value);
+    if (changed) setTimeout(() => window.medxferRedraw(), 300);
   };
   const chosen = localStorage.getItem(key) !== '"System"' || ask(dark).matches;
   window.matchMedia = (query) => ask(query === dark ? "all" : query);
@@ -86,7 +90,8 @@ _dark_by_default = st.components.v2.component("medxfer.dark_by_default", js=_DAR
 def dark_unless_chosen(pages: Sequence[str]) -> None:
     """Show the dark theme until the person picks another in the menu at the top right.
 
-    What they pick holds for all `pages`, which are the last parts of addresses.
+    What they pick holds for all `pages`, which are the last parts of addresses, and draws the
+    page anew: its figures have been told the colours of the other theme.
 
     With a light and a dark theme Streamlit follows the system and has no setting for a default.
     It asks the browser which it is, at the start and after printing; the answer given here is

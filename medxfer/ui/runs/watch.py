@@ -61,10 +61,10 @@ def _tail(events: Path) -> EventTail:
 
 
 def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
-    if stopping:
-        st.badge("Stopping", icon=":material/stop_circle:", color="orange")
-    elif live.fitted:
+    if _is_evaluated(live):
         st.badge("Evaluating", icon=":material/grid_on:", color="blue")
+    elif stopping:
+        st.badge("Stopping", icon=":material/stop_circle:", color="orange")
     elif state is RunState.WAITING or live.started is None:
         st.badge("Waiting", icon=":material/hourglass:", color="gray")
     else:
@@ -72,13 +72,13 @@ def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
 
 
 def _draw_progress(live: Live, stopping: bool) -> None:
+    if _is_evaluated(live):
+        st.progress(len(live.predictions) / len(_EVALUATED), text=_evaluating(live))
+        return
     if stopping:
         return
     if live.started is None:
         st.progress(0.0, text="Loading the image list and the network.")
-        return
-    if live.fitted:
-        st.progress(len(live.predictions) / len(_EVALUATED), text=_evaluating(live))
         return
     st.progress(live.fraction, text=_overall(live))
     progress = live.progress
@@ -105,6 +105,11 @@ def _overall(live: Live) -> str:
             f" · phase {live.phases[-1].phase + 1} of {len(live.plan)}: {plain(live.phase.name)}"
         )
     return text
+
+
+def _is_evaluated(live: Live) -> bool:
+    """Whether training is over and the best epoch is being asked about every image."""
+    return live.fitted is not None and live.fitted.best_epoch is not None
 
 
 def _evaluating(live: Live) -> str:
@@ -134,7 +139,9 @@ def _draw_stop(place: Workspace, run: str, live: Live, stopping: bool) -> None:
             disabled=stopping or live.fitted is not None,
             on_click=lambda: _stop(place, run),
         )
-        if stopping:
+        if _is_evaluated(live):
+            st.caption("Training is over; what it learned is kept.")
+        elif stopping:
             st.caption("Stopping at the next batch. What it has learned is kept.")
         else:
             st.caption("Stops at the next batch and keeps what was learned.")
