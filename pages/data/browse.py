@@ -27,7 +27,7 @@ def draw(place: Workspace, info: DatasetInfo) -> None:
     offer_set_aside(place, info)
     manifest = manifest_of(place, info)
     pictures, classes, sizes, skipped = st.tabs(
-        ["Pictures", "Classes and parts", "Picture sizes", f"Files left out ({info.skipped})"]
+        ["Images", "Classes and parts", "Image sizes", f"Files left out ({info.skipped})"]
     )
     with pictures:
         draw_images(place, info)

@@ -54,7 +54,7 @@ def import_folder(page: Page, folder: Path) -> None:
     page.get_by_role("button", name=re.compile(r"^Import \d+ images")).click(timeout=SOON)
     page.get_by_role("button", name="Look at the images").click(timeout=60_000)
     expect(page).to_have_url(re.compile(r"/browse\?.*data=images"))
-    expect(page.get_by_text(re.compile(r"1–24 of \d+ pictures"))).to_be_visible(timeout=SOON)
+    expect(page.get_by_text(re.compile(r"1–24 of \d+ images"))).to_be_visible(timeout=SOON)
 
 
 def start_training(page: Page) -> str:

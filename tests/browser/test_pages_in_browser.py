@@ -27,7 +27,7 @@ def test_a_deep_link_first_on_a_fresh_server(
     page.goto(f"{serve(workspace)}/browse?data={small_data}")
     expect(page.get_by_role("heading", name="Data sets")).to_be_visible(timeout=FIRST)
     expect(page.get_by_text("Research use only").first).to_be_visible()
-    expect(page.get_by_text("1–24 of 32 pictures")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_text("1–24 of 32 images")).to_be_visible(timeout=FIRST)
     assert not page.get_by_text("Page not found").count()
     assert not [text for text in said if "does not seem to exist" in text]
     # Dark until the person chooses, whatever the system prefers …
@@ -38,7 +38,7 @@ def test_a_deep_link_first_on_a_fresh_server(
     page.get_by_test_id("stMainMenuItem-theme-Light").click()
     expect(app).to_have_css("background-color", "rgb(255, 255, 255)")
     page.reload()
-    expect(page.get_by_text("1–24 of 32 pictures")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_text("1–24 of 32 images")).to_be_visible(timeout=FIRST)
     expect(app).to_have_css("background-color", "rgb(255, 255, 255)")
 
 
@@ -50,7 +50,7 @@ def test_a_picture_opens_with_mouse_and_keyboard_and_closes(
     tiles.first.click(timeout=FIRST)
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("NORMAL/test0.png").first).to_be_visible(timeout=FIRST)
-    dialog.get_by_role("button", name="Next picture").click()
+    dialog.get_by_role("button", name="Next image").click()
     expect(dialog.get_by_text("NORMAL/test1.png").first).to_be_visible(timeout=FIRST)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
@@ -74,7 +74,7 @@ def test_names_from_outside_stay_text_and_call_nobody(
     page.on("request", lambda request: asked.append(request.url))
     address = serve(workspace)
     page.goto(f"{address}/browse?data=hostile")
-    expect(page.get_by_text("16 pictures").first).to_be_visible(timeout=FIRST)
+    expect(page.get_by_text("16 images").first).to_be_visible(timeout=FIRST)
     expect(page.get_by_text("**bold**").first).to_be_visible()
     assert page.title() != "owned"
     outside = [url for url in asked if not url.startswith((address, "data:", "blob:"))]

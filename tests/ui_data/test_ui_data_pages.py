@@ -40,15 +40,15 @@ def test_browse_shows_the_facts(filled: Workspace, open_page: Open) -> None:
     counts = next(frame.value for frame in app.dataframe if "All" in frame.value)
     assert list(counts["All"]) == [16, 16]
     assert any("s9_0.png" in str(frame.value) for frame in app.dataframe)
-    assert "1–24 of 32 pictures" in _texts(app)
+    assert "1–24 of 32 images" in _texts(app)
 
 
 def test_filters_narrow_the_gallery(filled: Workspace, open_page: Open) -> None:
     app = open_page(BROWSE, data="scans")
     app.selectbox(key="scans-class").select("sick").run()
-    assert "1–16 of 16 pictures" in _texts(app)
+    assert "1–16 of 16 images" in _texts(app)
     app.text_input(key="scans-search").input("nobody").run()
-    assert "No picture fits" in app.info[0].value
+    assert "No image fits" in app.info[0].value
 
 
 def test_an_unknown_data_set_is_said_and_another_shown(filled: Workspace, open_page: Open) -> None:
@@ -63,7 +63,7 @@ def test_a_picture_is_opened_by_its_address(filled: Workspace, open_page: Open) 
     assert not app.exception
     facts = dict(app.table[0].value.to_numpy().tolist())
     assert facts["Class"] == "healthy"
-    assert facts["Pictures of this patient"] == "2"
+    assert facts["Images of this patient"] == "2"
 
 
 def test_a_lost_picture_is_a_sentence(filled: Workspace, scans: Path, open_page: Open) -> None:

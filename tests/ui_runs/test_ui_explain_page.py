@@ -162,6 +162,6 @@ def test_the_view_outlines_what_the_network_saw() -> None:
     scan = Scan("x.png", "0" * 64, np.zeros((100, 200, 3), dtype=np.uint8))
     view = overlay_of(answer, scan, "inferno")
     assert view.seen == (0.25, 0.0, 0.75, 1.0)
-    assert view.heat_alt.endswith("strongest at the bottom right of the picture")
+    assert view.heat_alt.endswith("strongest at the bottom right of the image")
     assert view.colours[0] == "#000004"
     assert view.picture.startswith("data:image/png;base64,")

@@ -39,7 +39,7 @@ def offer_set_aside(place: Workspace, info: DatasetInfo) -> None:
         st.text(
             ", ".join(across[:_PATIENTS_NAMED]) + (" …" if len(across) > _PATIENTS_NAMED else "")
         )
-        st.caption("Their pictures leave training and validation; the test part stays as given.")
+        st.caption("Their images leave training and validation; the test part stays as given.")
         if st.button("Set them aside", icon=":material/group_remove:"):
             resplit(place, info.name, set_aside_overlap=True)
             st.rerun()
@@ -72,10 +72,10 @@ def draw_classes(manifest: Manifest, info: DatasetInfo) -> None:
 
 def draw_sizes(manifest: Manifest) -> None:
     """Picture sizes by class, with the reason to look at them."""
-    st.dataframe(picture_sizes(manifest), hide_index=True, alt="Picture sizes by class, pixels")
+    st.dataframe(picture_sizes(manifest), hide_index=True, alt="Image sizes by class, pixels")
     st.caption(
         "Width × height in pixels, each on its own. If the classes differ clearly here, a network "
-        "may learn where a picture came from instead of what it shows."
+        "may learn where an image came from instead of what it shows."
     )
 
 

@@ -24,7 +24,7 @@ def forget_image() -> None:
     st.query_params.pop("image", None)
 
 
-@st.dialog("Picture", width="large", on_dismiss=forget_image)
+@st.dialog("Image", width="large", on_dismiss=forget_image)
 @boundary()
 def open_image(place: Workspace, info: DatasetInfo) -> None:
     """The picture named by `?image=` of this data set."""
@@ -33,7 +33,7 @@ def open_image(place: Workspace, info: DatasetInfo) -> None:
     found = manifest.table[manifest.table["image"] == wanted]
     if found.empty:
         raise DataError(
-            f"There is no picture '{wanted}' in the data set '{info.name}'.",
+            f"There is no image '{wanted}' in the data set '{info.name}'.",
             "It may have been imported again since the link was made.",
         )
     row = found.iloc[0]
@@ -64,7 +64,7 @@ def _draw_facts(row: pd.Series, table: pd.DataFrame) -> None:
         "Class": row["label"],
         "Part": split_word(row["split"]),
         "Patient": row["patient"],
-        "Pictures of this patient": number(same),
+        "Images of this patient": number(same),
         "File": row["file"],
         "Size": f"{row['width']} × {row['height']} pixels",
         "Stored as": f"{row['format']}, {row['mode']}, {size(row['bytes'])}",
@@ -83,15 +83,15 @@ def _draw_facts(row: pd.Series, table: pd.DataFrame) -> None:
             st.dataframe(
                 pd.DataFrame({"Column": list(rest), "Value": list(rest.values())}),
                 hide_index=True,
-                alt="What else the source says of this picture",
+                alt="What else the source says of this image",
             )
 
 
 def _draw_steps(table: pd.DataFrame, index: int) -> None:
     steps = st.container(horizontal=True)
     for words, icon, step in (
-        ("Previous picture", ":material/chevron_left:", -1),
-        ("Next picture", ":material/chevron_right:", 1),
+        ("Previous image", ":material/chevron_left:", -1),
+        ("Next image", ":material/chevron_right:", 1),
     ):
         neighbour = index + step
         inside = 0 <= neighbour < len(table)

@@ -32,10 +32,10 @@ def draw_images(place: Workspace, info: DatasetInfo) -> None:
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     with bar:
         wanted = _filter(info.name, manifest.classes)
-        size = st.selectbox("Pictures a page", _PAGE_SIZES, key="page-size", width=130)
+        size = st.selectbox("Images a page", _PAGE_SIZES, key="page-size", width=130)
     rows = matching(manifest.table, wanted)
     if rows.empty:
-        st.info("**No picture fits these filters.** Take one of them away.", icon=":material/info:")
+        st.info("**No image fits these filters.** Take one of them away.", icon=":material/info:")
         return
     pages = ceil(len(rows) / size)
     # A new filter starts at its first page.
@@ -43,7 +43,7 @@ def draw_images(place: Workspace, info: DatasetInfo) -> None:
     shown = rows.iloc[(page - 1) * size : page * size]
     st.caption(
         f"{number((page - 1) * size + 1)}–{number((page - 1) * size + len(shown))} of "
-        f"{count(len(rows), 'picture')}. Select one to see it large, with its facts."
+        f"{count(len(rows), 'image')}. Select one to see it large, with its facts."
     )
     picked = gallery(_tiles(place, info, shown), key=f"gallery-{info.name}")
     if pages > 1:

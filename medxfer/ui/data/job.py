@@ -86,7 +86,7 @@ def _watch(job: ImportJob) -> None:
 def _time_left(job: ImportJob, share: float) -> str:
     passed = time.time() - (job.folder / "spec.json").stat().st_mtime
     if share <= 0 or passed < _FIRST_GUESS_SECONDS:
-        return "Every picture is opened and checked."
+        return "Every image is opened and checked."
     return f"About {duration(passed * (1 - share) / share)} left."
 
 

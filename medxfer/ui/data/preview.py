@@ -119,7 +119,7 @@ def _choose_classes(found: Preview) -> tuple[str, ...] | None:
 def _choose_patients(found: Preview) -> dict[str, str | None]:
     with st.expander("Patients: tell them apart by file name"):
         st.caption(
-            "Pictures of one patient must not be both learned from and tested on. If the file "
+            "Images of one patient must not be both learned from and tested on. If the file "
             "names hold a patient number, describe it with a pattern (a regular expression) with "
             "brackets around the patient: for p12_scan3.png, (p\\d+)\\_ finds p12."
         )
@@ -163,10 +163,10 @@ def _choose_overlap(found: Preview) -> dict[str, bool]:
             + (" …" if len(across) > _PATIENTS_NAMED else "")
         )
         agreed = st.toggle(
-            "Keep each patient on one side: the test part stays as given, and other pictures of "
+            "Keep each patient on one side: the test part stays as given, and other images of "
             "its patients are not learned from",
             key="set-aside",
-            help="Their pictures leave train and validation. Patients in train and validation "
+            help="Their images leave train and validation. Patients in train and validation "
             "alone go to train. Otherwise the source's parts are kept as they are.",
         )
     return {"set_aside_overlap": agreed}

@@ -32,7 +32,7 @@ _HTML = """
     <output>55 %</output>
   </label>
   <label><input type="checkbox" class="hide"> Hide the heatmap</label>
-  <label><input type="checkbox" class="invert"> Invert the picture</label>
+  <label><input type="checkbox" class="invert"> Invert the image</label>
   <label><input type="checkbox" class="box" checked> Outline what the network saw</label>
   <span class="scale"><span>low</span><span class="bar" aria-hidden="true"></span>
     <span>high</span></span>

@@ -62,4 +62,4 @@ def _where(heatmap: NDArray[np.float32]) -> str:
     row, column = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
     down = ("top", "middle", "bottom")[int(3 * row / heatmap.shape[0])]
     across = ("left", "centre", "right")[int(3 * column / heatmap.shape[1])]
-    return f"strongest at the {down} {across} of the picture"
+    return f"strongest at the {down} {across} of the image"

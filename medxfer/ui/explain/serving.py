@@ -72,7 +72,7 @@ def _model(root: str, run: str) -> LoadedModel:
     return load_model(Workspace(Path(root)), run)
 
 
-@st.cache_data(max_entries=_EXPLANATIONS, show_spinner="Looking at the picture …")
+@st.cache_data(max_entries=_EXPLANATIONS, show_spinner="Looking at the image …")
 def _explanation(
     root: str,
     run: str,

@@ -92,15 +92,14 @@ def draw_headline(predictions: Predictions) -> None:
     """The few figures that matter most, with the number of images."""
     figures = summary(predictions)
     classes = predictions.classes
-    with st.container(horizontal=True):
-        for name in headline(len(classes)):
-            st.metric(
-                LABELS[name],
-                _value(figures[name]),
-                help=meaning(name, len(classes)),
-                border=True,
-                width=210,
-            )
+    shown = headline(len(classes))
+    for place, name in zip(st.columns(len(shown)), shown, strict=True):
+        place.metric(
+            LABELS[name],
+            _value(figures[name]),
+            help=meaning(name, len(classes)),
+            border=True,
+        )
     known = int((predictions.truth >= 0).sum())
     patients = _patients(predictions)
     # As many as images: either one each, or not known at all, which the data set's page says.

@@ -11,6 +11,25 @@ import streamlit as st
 from medxfer.runs.store import Run
 from medxfer.ui.runs.live import Live
 
+LABELS = {
+    "data": "Data set",
+    "depth": "Network (ResNet-)",
+    "weights": "Pretrained weights",
+    "strategy": "What should learn",
+    "from_stage": "First stage that learns",
+    "head": "New classifier (head)",
+    "hidden": "Units between (hidden)",
+    "dropout_in": "Dropout before",
+    "dropout_out": "Dropout after",
+    "preset": "How training images are varied (augmentation)",
+    "imbalance": "Classes of different size",
+    "early_stopping": "Epochs without a better figure before stopping (patience)",
+    "monitor": "Figure that decides which epoch is best",
+    "schedule": "Learning-rate schedule",
+    "device": "Computed on (device)",
+}
+"""As on the form of a new run; other settings are called by their name."""
+
 
 def settings_table(values: Mapping[str, Any]) -> pd.DataFrame:
     """One row a setting, nested ones by their path in words."""
@@ -36,9 +55,9 @@ def draw_settings(run: Run, live: Live) -> None:
 
 def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        label = f"{above}{name.replace('_', ' ')}"
+        label = above + LABELS.get(name, name.replace("_", " ").capitalize())
         if isinstance(value, Mapping):
-            yield from _rows(value, f"{label}, ")
+            yield from _rows(value, f"{label} · ")
         elif value is None:
             yield label, "automatic" if name == "loader_workers" else "none"
         elif value != "":
