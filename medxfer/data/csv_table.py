@@ -16,7 +16,7 @@ from medxfer.data.listing import (
     split_of,
 )
 from medxfer.data.locating import Locator
-from medxfer.data.manifest import COLUMNS, Split
+from medxfer.data.manifest import COLUMNS, GIVEN, Split
 from medxfer.data.options import ImportOptions
 from medxfer.data.table_text import TextTable, read_text_table
 from medxfer.errors import TableError
@@ -47,7 +47,7 @@ def read_table(tree: Tree, table_file: str, options: ImportOptions, absolute: st
         }
     )
     others = [name for name in rows.columns if name not in columns.used]
-    table = table.join(rows[others].rename(columns=_free_name))
+    table = table.join(rows[others].rename(columns=_free_names(others)))
     reasons = _reasons(table, written.map({entry: at.reason for entry, at in located.items()}))
     skipped = [SkippedFile(*pair) for pair in zip(written, reasons, strict=True) if pair[1]]
     kept = table[reasons == ""].reset_index(drop=True)
@@ -139,6 +139,15 @@ def _unlisted(tree: Tree, listed: pd.Series[str]) -> tuple[str, ...]:
     return (f"{len(extra):,} pictures beside the listed ones are not in the table: {extra[0]} …",)
 
 
-def _free_name(column: str) -> str:
-    """A source's column must not take the place of one that medxfer measures itself."""
-    return f"given {column}" if column in COLUMNS else column
+def _free_names(columns: list[str]) -> dict[str, str]:
+    """New names for columns that would take the place of one that medxfer writes itself."""
+    taken = {*columns, *COLUMNS, GIVEN}
+    free: dict[str, str] = {}
+    for column in columns:
+        if column in COLUMNS or column == GIVEN:
+            name = f"given {column}"
+            while name in taken:
+                name = f"given {name}"
+            free[column] = name
+            taken.add(name)
+    return free

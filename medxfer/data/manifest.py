@@ -19,6 +19,8 @@ COLUMNS = (
 )  # fmt: skip
 """What every manifest has; columns behind these are whatever else the source gave, as text."""
 
+GIVEN = "given split"
+"""Column with the split as the source gives it, "" where it gives none."""
 _NUMBERS = ("width", "height", "bytes", "modified")
 
 
@@ -29,6 +31,11 @@ class Split(StrEnum):
     VALIDATION = "val"
     TEST = "test"
     EXCLUDED = "excluded"
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return "validation" if self is Split.VALIDATION else str(self)
 
 
 PARTS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
@@ -102,12 +109,13 @@ class Manifest:
 
     def save(self, path: Path) -> None:
         """Write the table as Parquet to `path`, which the caller replaces or renames."""
-        self.table.to_parquet(path, index=False)
+        self.table.to_parquet(path, index=False, write_page_checksum=True)
 
 
 def load(path: Path, classes: Iterable[str], root: Path) -> Manifest:
-    """Read a manifest that `Manifest.save` wrote."""
-    return Manifest(pd.read_parquet(path), tuple(classes), root)
+    """Read a manifest that `Manifest.save` wrote; its checksums tell damaged text from true."""
+    table = pd.read_parquet(path, page_checksum_verification=True)
+    return Manifest(table, tuple(classes), root)
 
 
 def tidy(table: pd.DataFrame) -> pd.DataFrame:

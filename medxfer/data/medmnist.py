@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,6 +24,14 @@ from medxfer.data.manifest import PARTS
 from medxfer.errors import DataError
 
 _MAX_BYTES = 4 * 2**30
+_MAX_CLASSES = 65_536
+_NAMED = 5
+_SHOWN = 200
+_FAULTS = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile,
+    zlib.error, lzma.LZMAError, tokenize.TokenError,
+)  # fmt: skip
+"""What NumPy and zipfile are known to raise on damaged files."""
 _GREY, _COLOUR, _RGB = 3, 4, 3
 _ORGANS = (
     "bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right", "liver",
@@ -57,14 +69,14 @@ def list_arrays(source: Path | bytes, name: str) -> Listing:
         DataError: the file is no MedMNIST file of single-label 2D images.
     """
     with _opened(source, name) as arrays:
-        given = [str(part) for part in PARTS if f"{part}_images" in arrays]
+        given = _parts(arrays, name)
         numbers = [_labels(arrays, part, name) for part in given]
-    names = _names(name, int(max((n.max() for n in numbers if len(n)), default=0)))
+    names = _names(name, {number for found in numbers for number in np.unique(found).tolist()})
     parts = [
         pd.DataFrame(
             {
                 "file": [f"{part}/{place:06d}.png" for place in range(len(found))],
-                "label": [names[number] for number in found],
+                "label": [names[number] for number in found.tolist()],
                 "split": part,
             }
         )
@@ -80,11 +92,10 @@ def write_images(source: Path | bytes, name: str, folder: Path) -> None:
 
     Raises:
         DataError: the arrays are damaged or hold something else than 8-bit 2D images.
+        OSError: they cannot be written.
     """
     with _opened(source, name) as arrays:
-        for part in PARTS:
-            if f"{part}_images" not in arrays:
-                continue
+        for part in _parts(arrays, name):
             images = _array(arrays, f"{part}_images", name)
             _check_images(images, name)
             (folder / part).mkdir(parents=True)
@@ -95,7 +106,7 @@ def write_images(source: Path | bytes, name: str, folder: Path) -> None:
 @contextmanager
 def _opened(source: Path | bytes, name: str) -> Iterator[Any]:
     stream: BinaryIO | Path = BytesIO(source) if isinstance(source, bytes) else source
-    try:
+    with _reading(name):
         with zipfile.ZipFile(stream) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > _MAX_BYTES:
@@ -104,18 +115,58 @@ def _opened(source: Path | bytes, name: str) -> Iterator[Any]:
                 f"{_MAX_BYTES / 1e9:.1f} GB.",
                 "Use the edition with smaller images.",
             )
-        with np.load(stream, allow_pickle=False) as arrays:
-            yield arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = np.load(stream, allow_pickle=False)
+    with arrays:
+        yield arrays
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Faults of the file itself as a sentence; kept around nothing but reading from it."""
+    try:
+        yield
+    except _FAULTS as error:
         raise DataError(
             f"{name} cannot be read as a MedMNIST file.", "Download or copy it again."
         ) from error
 
 
+def _parts(arrays: Any, name: str) -> list[str]:
+    given = [str(part) for part in PARTS if f"{part}_images" in arrays]
+    if not given:
+        found = ", ".join(arrays.files[:_NAMED]) or "nothing"
+        raise DataError(
+            f"{name} is no MedMNIST file: it has no 'train_images' and 'train_labels', but "
+            f"{found[:_SHOWN]}.",
+            "Give a MedMNIST file, or save the pictures as PNG, one folder a class.",
+        )
+    return given
+
+
 def _array(arrays: Any, key: str, name: str) -> NDArray[Any]:
-    if key not in arrays:
+    _shape(arrays, key, name)
+    with _reading(name):
+        return np.asarray(arrays[key])
+
+
+def _shape(arrays: Any, key: str, name: str) -> tuple[int, ...]:
+    """The shape an array declares, which must fit what is stored before it is believed."""
+    if key not in arrays.files:
         raise DataError(f"{name} lacks the array '{key}'.", "Download it again from MedMNIST.")
-    return np.asarray(arrays[key])
+    with _reading(name), arrays.zip.open(f"{key}.npy") as stream:
+        read = npy.read_array_header_1_0
+        if npy.read_magic(stream) != (1, 0):
+            read = npy.read_array_header_2_0
+        shape, _, kind = read(stream)
+        stored = arrays.zip.getinfo(f"{key}.npy").file_size
+    declared = math.prod(shape) * kind.itemsize
+    if not kind.hasobject and declared > stored:
+        raise DataError(
+            f"{name} is damaged: its array '{key}' declares {declared / 1e6:,.1f} MB and holds "
+            f"{stored / 1e6:,.1f} MB.",
+            "Download or copy it again.",
+        )
+    return tuple(shape)
 
 
 def _labels(arrays: Any, part: str, name: str) -> NDArray[np.int64]:
@@ -128,21 +179,36 @@ def _labels(arrays: Any, part: str, name: str) -> NDArray[np.int64]:
     flat = labels.reshape(-1)
     if flat.dtype.kind not in "iu" or (len(flat) and flat.min() < 0):
         raise DataError(f"The labels of {name} are not class numbers.", "Download it again.")
+    if len(flat) and flat.max() >= _MAX_CLASSES:
+        raise DataError(
+            f"{name} has the label {flat.max()}, which is no class number: the limit is "
+            f"{_MAX_CLASSES - 1:,}.",
+            "Download it again, or number the classes from 0.",
+        )
+    images = _shape(arrays, f"{part}_images", name)
+    if len(flat) != (images[0] if images else 0):
+        raise DataError(
+            f"{name} has {images[0] if images else 0:,} images and {len(flat):,} labels in "
+            f"{part}, so it is not known which label is whose.",
+            "Download it again.",
+        )
     return flat.astype(np.int64)
 
 
 def _check_images(images: NDArray[Any], name: str) -> None:
     coloured = images.ndim == _COLOUR and images.shape[-1] == _RGB
-    if images.dtype != np.uint8 or not (images.ndim == _GREY or coloured):
+    if images.dtype != np.uint8 or not (images.ndim == _GREY or coloured) or 0 in images.shape[1:]:
         raise DataError(
             f"{name} holds {images.dtype} arrays of shape {images.shape}, not 8-bit 2D images.",
             "Three-dimensional MedMNIST sets cannot be used.",
         )
 
 
-def _names(name: str, largest: int) -> list[str]:
+def _names(name: str, numbers: Iterable[int]) -> dict[int, str]:
+    """Class names by number, for the numbers that occur."""
     known = _CLASSES.get(name.removesuffix(".npz").split("_")[0].casefold(), ())
+    largest = max(numbers, default=0)
     if largest < len(known):
-        return list(known)
+        return {number: known[number] for number in numbers}
     digits = len(str(largest))
-    return [f"class {number:0{digits}d}" for number in range(largest + 1)]
+    return {number: f"class {number:0{digits}d}" for number in numbers}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,8 @@ import pandas as pd
 from medxfer.errors import TableError
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_SEP_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n', re.IGNORECASE)
+"""Excel's first line that names the separator."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -31,8 +34,11 @@ def read_text_table(data: bytes, name: str) -> TextTable:
         TableError: naming the file and the line that cannot be read.
     """
     text, encoding, warnings = _decode(data, name)
-    separator = _separator(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    said = _SEP_LINE.match(text)
+    separator = said[1] if said else _separator(text)
+    stream = io.StringIO(text[said.end() :] if said else text, newline="")
+    before = 1 if said else 0
+    reader = csv.reader(stream, delimiter=separator, strict=True)
     rows: list[list[str]] = []
     header: list[str] = []
     try:
@@ -43,21 +49,21 @@ def read_text_table(data: bytes, name: str) -> TextTable:
                 header = _header(row, name)
             elif len(row) != len(header):
                 raise TableError(
-                    f"In {name}, line {reader.line_num} has {len(row)} fields, the header has "
-                    f"{len(header)}.",
+                    f"In {name}, line {reader.line_num + before} has {len(row)} fields, the "
+                    f"header has {len(header)}.",
                     "A comma inside a value needs quotation marks around the value.",
                 )
             else:
                 rows.append(row)
     except csv.Error as error:
         raise TableError(
-            f"{name} cannot be read near line {reader.line_num}: {_plainly(error)}.",
+            f"{name} cannot be read near line {reader.line_num + before}: {_plainly(error)}.",
             "Mend that line, or save the table again as 'CSV UTF-8'.",
         ) from error
     if not rows:
         state = "has a header but no rows" if header else "is empty"
         raise TableError(f"{name} {state}.", "Add one row for each picture.")
-    words = f"{name} ({encoding}, {_SEPARATORS[separator]} separated)"
+    words = f"{name} ({encoding}, {_SEPARATORS.get(separator, separator)} separated)"
     return TextTable(pd.DataFrame(rows, columns=header, dtype="str"), words, warnings)
 
 
@@ -85,7 +91,14 @@ def _decode(data: bytes, name: str) -> tuple[str, str, tuple[str, ...]]:
 def _separator(text: str) -> str:
     """The separator that cuts the first line into the most fields."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+    return max(_SEPARATORS, key=lambda mark: _fields(first, mark))
+
+
+def _fields(line: str, mark: str) -> int:
+    try:
+        return len(next(csv.reader([line], delimiter=mark), []))
+    except csv.Error:  # a field beyond the limit; reading the rows says so
+        return 0
 
 
 def _header(row: list[str], name: str) -> list[str]:
@@ -103,4 +116,9 @@ def _plainly(error: csv.Error) -> str:
         return "a quotation mark is opened and never closed"
     if "expected after" in str(error):
         return "text follows a closing quotation mark"
+    if "field limit" in str(error):
+        return (
+            f"a field has more than {csv.field_size_limit():,} characters; perhaps a quotation "
+            "mark is missing, or it is no table"
+        )
     return str(error)

@@ -126,3 +126,29 @@ def test_a_column_that_only_looks_like_splits() -> None:
 def test_measured_columns_do_not_collide() -> None:
     found = listing("file,label,width,age\na/1.png,x,99,061\n")
     assert found.table.iloc[0][["given width", "age"]].tolist() == ["99", "061"]
+
+
+def test_renamed_columns_stay_apart() -> None:
+    found = listing(
+        "file,label,given width,width,given split,given given width\na/1.png,x,1,2,3,4\n"
+    )
+    assert found.table.columns.is_unique
+    row = found.table.iloc[0]
+    assert row[["given width", "given given given width", "given given split"]].tolist() == [
+        "1", "2", "3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_excel_may_name_the_separator(first: str) -> None:
+    text = first + "file;label,a,b,c\na/1.png;x\n"
+    read = read_text_table(text.encode(), "t.csv")
+    assert read.rows.to_dict("records") == [{"file": "a/1.png", "label,a,b,c": "x"}]
+    with pytest.raises(TableError, match="line 3 has 1 fields"):
+        read_text_table((first + "file;label\nx\n").encode(), "t.csv")
+
+
+@pytest.mark.parametrize("before", ["", "file,label\n"])
+def test_a_field_without_end_is_refused(before: str) -> None:
+    with pytest.raises(TableError, match="a field has more than 131,072 characters"):
+        read_text_table((before + "x" * 140_000 + ",y\n").encode(), "t.csv")
