@@ -11,20 +11,64 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from medxfer.errors import WorkspaceError
+from medxfer.errors import DataError, MedxferError, WorkspaceError
 
 HOME_VARIABLE = "MEDXFER_HOME"
 _NAME = re.compile(r"[\w][\w .()+-]{0,79}")
+_NAME_BYTES = 200
+"""File systems allow 255 for a name, and medxfer puts endings behind it."""
+_PART_BYTES, _PATH_BYTES = 255, 4095
+_SHOWN = 120
 
 
 def check_name(name: str, thing: str) -> str:
     """The name itself, if it is safe as a folder name; WorkspaceError otherwise."""
     if not _NAME.fullmatch(name) or name != name.strip() or name.endswith("."):
         raise WorkspaceError(
-            f"'{name}' cannot be used as the name of a {thing}.",
+            f"'{_shown(name)}' cannot be used as the name of a {thing}.",
             "Use 1 to 80 letters, digits, spaces or . _ - + ( ), starting with a letter or digit.",
         )
+    if len(name.encode()) > _NAME_BYTES:
+        raise WorkspaceError(
+            f"'{name}' is too long for the name of a {thing}: it takes {len(name.encode())} "
+            f"bytes, the limit is {_NAME_BYTES}.",
+            "Use fewer letters, or letters from A to Z, which take one byte each.",
+        )
     return name
+
+
+def typed_path(typed: str | Path, error: type[MedxferError] = DataError) -> Path:
+    """A path as a person typed it, absolute; whether anything is there is not asked.
+
+    `~` is the home folder; blanks and quotation marks around typed text are dropped.
+
+    Raises:
+        MedxferError: an `error`, if the text can be no path, or none that can be written down.
+    """
+    text = typed.strip().strip("'\"") if isinstance(typed, str) else str(typed)
+    shown = _shown(text)
+    if not text or "\x00" in text:
+        raise error(f"'{shown}' is not a path.", "Give the path of a file or folder.")
+    try:
+        path = Path(text).expanduser().absolute()
+    except RuntimeError as fault:
+        raise error(
+            f"The home folder in {shown} is not known.", "Write the path in full, without '~'."
+        ) from fault
+    except OSError as fault:
+        raise error(
+            f"{shown} starts from the current folder, which is gone.", "Write the path in full."
+        ) from fault
+    try:
+        sizes = [len(part.encode()) for part in path.parts]
+    except UnicodeEncodeError as fault:
+        raise error(
+            f"The path {_shown(str(path))} is not valid UTF-8 text, so it cannot be written down.",
+            "Rename the file or folder.",
+        ) from fault
+    if max(sizes) > _PART_BYTES or len(str(path).encode()) > _PATH_BYTES:
+        raise error(f"The path {shown} is longer than a path can be.", "Check the path.")
+    return path
 
 
 @dataclass(frozen=True)
@@ -111,10 +155,10 @@ class Workspace:
         """The workspace named, else `MEDXFER_HOME`, else `~/.medxfer`; made if absent.
 
         Raises:
-            WorkspaceError: the folder cannot be made or written.
+            WorkspaceError: the path is none, or the folder cannot be made or written.
         """
-        chosen = explicit or Path(os.environ.get(HOME_VARIABLE) or "~/.medxfer")
-        root = chosen.expanduser().absolute()
+        chosen = explicit or os.environ.get(HOME_VARIABLE) or "~/.medxfer"
+        root = typed_path(chosen, WorkspaceError)
         try:
             for folder in ("datasets", "runs", "weights", "cache", "staging"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
@@ -160,3 +204,9 @@ class Workspace:
 
     def run(self, run: str) -> RunPaths:
         return RunPaths(self.runs / check_name(run, "run"))
+
+
+def _shown(text: str) -> str:
+    """Text that can be printed, whatever bytes it came from."""
+    plain = text.encode("utf-8", "replace").decode()
+    return plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "…"

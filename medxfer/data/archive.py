@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from medxfer.data.listing import Tree
+from medxfer.data.sniffing import HEAD
 from medxfer.errors import ArchiveError
 
 MAX_ENTRIES = 200_000
@@ -22,13 +24,16 @@ MAX_RATIO = 200
 _RATIO_FROM = 10 * 2**20
 """Smaller files may be packed as tightly as they like: a blank picture is."""
 _MAX_NAME = 255
+_MAX_PATH = 1024
 _ENCRYPTED = 0x1
 _LOCAL_HEADER = 30
 _ANEW = "Create the ZIP again."
+_PIECE = 1 << 20
 _FAULTS = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError,
-    RuntimeError, ValueError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError,
+    NotImplementedError, RuntimeError, ValueError,
 )  # fmt: skip
+"""What reading a damaged archive is known to raise; bz2 adds an OSError without a number."""
 
 
 @contextmanager
@@ -38,19 +43,27 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises:
         ArchiveError: it is damaged or holds anything unsafe; it is then refused as a whole.
     """
+    with _reading(path.name):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        check(archive, path.name)
+        yield archive
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Faults of the archive itself as sentences; kept around nothing but reading from it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            check(archive, path.name)
-            yield archive
-    except _FAULTS as error:
-        raise ArchiveError(
-            f"{path.name} cannot be unpacked: it is damaged, or not a ZIP file.", _ANEW
-        ) from error
+        yield
     except OSError as error:
+        if error.errno is None:
+            raise _damaged(name) from error
         raise ArchiveError(
-            f"{path.name} cannot be read: {error.strerror or error}.",
-            "Check that it is there, that you may read it and that the disk is not full.",
+            f"{name} cannot be read: {error.strerror or error}.",
+            "Check that it is there and that you may read it.",
         ) from error
+    except _FAULTS as error:
+        raise _damaged(name) from error
 
 
 def check(archive: zipfile.ZipFile, name: str) -> None:
@@ -72,8 +85,17 @@ def check(archive: zipfile.ZipFile, name: str) -> None:
 
 def tree(archive: zipfile.ZipFile, name: str) -> Tree:
     """The files of an archive as if they were a folder, without unpacking."""
-    files = tuple(sorted(entry.filename for entry in archive.infolist() if not entry.is_dir()))
-    return Tree(name, files, archive.read)
+    entries = {
+        str(PurePosixPath(entry.filename)): entry
+        for entry in archive.infolist()
+        if not entry.is_dir()
+    }
+
+    def read(file: str, size: int = -1) -> bytes:
+        with _reading(name), archive.open(entries[file]) as packed:
+            return packed.read(size)
+
+    return Tree(name, tuple(sorted(entries)), read, head=lambda file: read(file, HEAD))
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -81,6 +103,7 @@ def unpack(path: Path, folder: Path) -> None:
 
     Raises:
         ArchiveError: it is refused, damaged, or there is no room for it.
+        OSError: it cannot be written.
     """
     with opened(path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -96,8 +119,21 @@ def unpack(path: Path, folder: Path) -> None:
         for entry in entries:
             target = folder.joinpath(*PurePosixPath(entry.filename).parts)
             target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as packed, target.open("xb") as file:
-                shutil.copyfileobj(packed, file)
+            with target.open("xb") as file:
+                for piece in _pieces(archive, entry, path.name):
+                    file.write(piece)
+
+
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+    with _reading(name):
+        packed = archive.open(entry)
+    with packed:
+        while True:
+            with _reading(name):
+                piece = packed.read(_PIECE)
+            if not piece:
+                return
+            yield piece
 
 
 def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
@@ -108,7 +144,7 @@ def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
     shown = os.fsencode(stored)[:80].decode("utf-8", "replace")
     if ".." in parts or stored.startswith(("/", "\\")) or stored[1:2] == ":":
         raise _refused(name, f"'{shown}' would be written outside its folder")
-    if "\x00" in stored or any(len(os.fsencode(part)) > _MAX_NAME for part in parts):
+    if "\x00" in stored or _unusable(entry, stored):
         raise _refused(name, f"'{shown}…' is not a usable file name")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _refused(name, f"'{shown}' is a link or device, not a file")
@@ -128,12 +164,33 @@ def _overlap(entries: list[zipfile.ZipInfo]) -> bool:
 
 
 def _check_twins(entries: list[zipfile.ZipInfo], name: str) -> None:
+    """Refuse entries that would be one file here or on another system, however they are written."""
     seen: dict[str, str] = {}
+    files: dict[str, str] = {}
     for entry in entries:
-        plain = unicodedata.normalize("NFC", entry.filename).casefold().rstrip("/")
+        plain = unicodedata.normalize("NFC", str(PurePosixPath(entry.filename))).casefold()
         if plain in seen:
             raise _refused(name, f"'{seen[plain]}' and '{entry.filename}' have the same name")
         seen[plain] = entry.filename
+        if not entry.is_dir():
+            files[plain] = entry.filename
+    folders = {plain.rpartition("/")[0] for plain in seen}
+    while folders:
+        for folder in folders & files.keys():
+            raise _refused(name, f"'{files[folder]}' is there as a file and as a folder")
+        folders = {folder.rpartition("/")[0] for folder in folders if "/" in folder}
+
+
+def _unusable(entry: zipfile.ZipInfo, stored: str) -> bool:
+    """Whether a name is too long for a file system, or names nothing."""
+    size = len(os.fsencode(stored))
+    longest = max(len(os.fsencode(part)) for part in stored.split("/"))
+    nothing = not PurePosixPath(entry.filename).parts and not entry.is_dir()
+    return size > _MAX_PATH or longest > _MAX_NAME or nothing
+
+
+def _damaged(name: str) -> ArchiveError:
+    return ArchiveError(f"{name} cannot be unpacked: it is damaged, or not a ZIP file.", _ANEW)
 
 
 def _refused(name: str, reason: str) -> ArchiveError:

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from medxfer.data.importing import ImportReport, import_source
 from medxfer.data.options import ImportOptions
-from medxfer.data.staging import JOB_PREFIX
-from medxfer.errors import DataError, MedxferError
+from medxfer.data.staging import JOB_PREFIX, writing
+from medxfer.errors import DataError, MedxferError, WorkspaceError
 from medxfer.files import write_json
 from medxfer.lock import held, is_held
-from medxfer.paths import Workspace, check_name
+from medxfer.paths import Workspace, check_name, typed_path
 
 State = Literal["waiting", "running", "done", "failed", "lost"]
 
@@ -28,6 +28,9 @@ _START_SECONDS = 120
 """How long a job may wait for its process before it counts as lost."""
 _REPORT_SECONDS = 0.25
 _UPLOAD = "upload"
+_RESERVE = "reserve"
+_RESERVE_BYTES = 64 * 1024
+"""Space that a job on a full disk gives up to write down why it failed."""
 
 
 class _Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -100,23 +103,31 @@ def create_job(
     An `upload` is moved into the job's folder and removed when the import has ended.
 
     Raises:
-        DataError: the name is taken.
+        DataError: the name is taken, or the source is no path.
+        WorkspaceError: the job cannot be written, as on a full disk.
     """
+    source = typed_path(source)
     if workspace.dataset(options.name).root.exists():
         raise DataError(
             f"There is already a data set called '{options.name}'.", "Choose another name."
         )
     job = ImportJob(workspace.staging / f"{JOB_PREFIX}{uuid.uuid4().hex[:12]}")
-    job.folder.mkdir()
-    if upload:
-        (job.folder / _UPLOAD).mkdir()
-        source = Path(shutil.move(source, job.folder / _UPLOAD / source.name))
-    spec = {
-        "workspace": str(workspace.root),
-        "source": str(source.expanduser().absolute()),
-        "options": options.model_dump(mode="json"),
-    }
-    write_json(job.folder / "spec.json", spec)
+    try:
+        with writing(workspace, options.name):
+            job.folder.mkdir()
+            (job.folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
+            if upload:
+                (job.folder / _UPLOAD).mkdir()
+                source = Path(shutil.move(source, job.folder / _UPLOAD / source.name))
+            spec = {
+                "workspace": str(workspace.root),
+                "source": str(source),
+                "options": options.model_dump(mode="json"),
+            }
+            write_json(job.folder / "spec.json", spec)
+    except WorkspaceError:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        raise
     return job
 
 
@@ -148,6 +159,7 @@ def execute(folder: Path) -> None:
                 ImportOptions.parse(spec["options"]),
                 _Reporter(job),
             )
+            (folder / _RESERVE).unlink(missing_ok=True)
             write_json(folder / "report.json", report.to_json())
         except _Stopped:
             _fail(folder, "The import was stopped. Nothing of it was kept.", "Start it again.")
@@ -155,7 +167,8 @@ def execute(folder: Path) -> None:
             _fail(folder, error.problem, error.remedy)
         except Exception:
             logging.exception("import %s", job.id)
-            _fail(folder, f"The import met a fault in medxfer (id {job.id}).", f"See {job.log}.")
+            fault = f"The import met a fault in medxfer (id {job.id})."
+            _fail(folder, fault, "Nothing of it was kept. Name this id when you report it.")
             raise
         finally:
             shutil.rmtree(folder / _UPLOAD, ignore_errors=True)
@@ -178,7 +191,12 @@ class _Reporter:
 
 
 def _fail(folder: Path, problem: str, remedy: str) -> None:
-    write_json(folder / "error.json", {"problem": problem, "remedy": remedy})
+    (folder / _RESERVE).unlink(missing_ok=True)
+    shutil.rmtree(folder / _UPLOAD, ignore_errors=True)
+    try:
+        write_json(folder / "error.json", {"problem": problem, "remedy": remedy})
+    except OSError:  # the job then counts as lost, and its log may still say why
+        logging.exception("import %s could not write down: %s", folder.name, problem)
 
 
 def _read(path: Path) -> Any:

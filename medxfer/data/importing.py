@@ -13,7 +13,7 @@ from medxfer.data.info import OWN_FILES, DatasetInfo
 from medxfer.data.listing import SkippedFile
 from medxfer.data.manifest import PARTS, Split
 from medxfer.data.options import ImportOptions
-from medxfer.data.sources import Source, is_archive, list_source, understand_source
+from medxfer.data.sources import Source, find_source, is_archive, list_source, understand_source
 from medxfer.data.staging import staged
 from medxfer.paths import DatasetPaths, Workspace
 
@@ -82,9 +82,10 @@ def preview(source: Path, options: ImportOptions) -> Preview:
     Raises:
         DataError: it cannot be imported as it is.
     """
-    listing = list_source(source.expanduser().absolute(), options)
+    listing = list_source(find_source(source), options)
     known = understand(listing, options)
     files = known.table["file"]
+    labels = known.table["label"].value_counts()
     places = known.arrangement.splits.value_counts()
     extra = [str(Split.EXCLUDED)] if Split.EXCLUDED in places else []
     columns = [name for name in ("file", "label", "patient", "split") if name in known.table]
@@ -92,7 +93,7 @@ def preview(source: Path, options: ImportOptions) -> Preview:
     rows = [dict(zip(columns, row, strict=True)) for row in shown.itertuples(index=False)]
     return Preview(
         layout=listing.layout,
-        classes={name: int((known.table["label"] == name).sum()) for name in known.classes},
+        classes={name: int(labels[name]) for name in known.classes},
         splits={name: int(places.get(name, 0)) for name in [*map(str, PARTS), *extra]},
         columns=listing.columns,
         names=tuple(files.iloc[:: max(1, len(files) // _SAMPLE)].head(_SAMPLE)),
@@ -117,12 +118,13 @@ def import_source(
 
     Raises:
         DataError: the name is taken, or the source cannot be imported as it is.
+        WorkspaceError: the data set cannot be written, as on a full disk.
     """
-    source = source.expanduser().absolute()
+    source = find_source(source)
     with staged(workspace, options.name) as paths:
         if is_archive(source):
             archive.unpack(source, paths.files)
-            found = understand_source(paths.files, options)
+            found = understand_source(paths.files, options, source.name)
         else:
             found = understand_source(source, options)
         root = _settle(found, paths, packed=is_archive(source))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medxfer.data import archive, medmnist
 from medxfer.data.csv_table import read_table
+from medxfer.data.dicom import dicom_warning
 from medxfer.data.folder import read_folder, unwrap, visible
 from medxfer.data.listing import Listing, Tree, looks_like_picture, scan
 from medxfer.data.options import ImportOptions
 from medxfer.errors import DataError, TableError
+from medxfer.paths import typed_path
 
 _TABLES = ("manifest.csv", "labels.csv", "metadata.csv")
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -48,28 +50,47 @@ def list_source(path: Path, options: ImportOptions) -> Listing:
         return read_tree(tree, options)
 
 
-def understand_source(path: Path, options: ImportOptions) -> Source:
-    """A folder, a table or a MedMNIST file on disk.
+def find_source(typed: Path) -> Path:
+    """The source a person named, absolute.
 
     Raises:
-        DataError: it is not there, or nothing medxfer can import.
+        DataError: nothing is there, or it cannot be looked at.
+    """
+    path = typed_path(typed)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"There is no file or folder {path}.", "Check the path.") from error
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}.", "Check the path and your permissions."
+        ) from error
+    return path
+
+
+def understand_source(path: Path, options: ImportOptions, name: str = "") -> Source:
+    """A folder, a table or a MedMNIST file on disk; messages call a folder `name`, if given.
+
+    Raises:
+        DataError: it is nothing medxfer can import.
     """
     if path.is_dir():
-        tree = scan(path)
+        tree = replace(scan(path), name=name or path.name)
         arrays = _only_arrays(tree)
         if arrays:
             return Source(
                 medmnist.list_arrays(path / arrays, Path(arrays).name), path, path / arrays
             )
         return Source(read_tree(tree, options, str(path.resolve())), path)
-    if not path.is_file():
-        raise DataError(f"There is no file or folder {path}.", "Check the path.")
     suffix = path.suffix.casefold()
     if suffix == ".npz":
         return Source(medmnist.list_arrays(path, path.name), path.parent, path)
     if suffix in _TABLE_SUFFIXES:
         folder = path.parent
-        return Source(read_table(scan(folder), path.name, options, str(folder.resolve())), folder)
+        tree = scan(folder)
+        listing = read_table(tree, path.name, options, str(folder.resolve()))
+        warnings = dicom_warning(tree, listing.table["file"].tolist())
+        return Source(replace(listing, warnings=(*listing.warnings, *warnings)), folder)
     raise DataError(
         f"medxfer cannot import {path.name}.",
         "Give a folder, a CSV table, a ZIP file or a MedMNIST .npz file.",
@@ -82,8 +103,20 @@ def is_archive(path: Path) -> bool:
 
 
 def read_tree(tree: Tree, options: ImportOptions, absolute: str = "") -> Listing:
-    """A tree with a table at its top by that table, any other by its folders."""
+    """A tree with a table at its top by that table, any other by its folders.
+
+    Raises:
+        DataError: neither says which pictures there are; or they are DICOM.
+    """
     files, _ = visible(tree)
+    warnings = dicom_warning(tree, files)
+    listing = _read_tree(tree, files, options, absolute)
+    return replace(listing, warnings=(*listing.warnings, *warnings))
+
+
+def _read_tree(
+    tree: Tree, files: tuple[str, ...], options: ImportOptions, absolute: str
+) -> Listing:
     pictures = tuple(filter(looks_like_picture, files))
     prefix = unwrap(pictures or files)
     tops = list(dict.fromkeys(("", prefix)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medxfer.errors import DataError
+from medxfer.errors import DataError, WorkspaceError
 from medxfer.lock import held, is_held
 from medxfer.paths import DatasetPaths, Workspace
 
@@ -26,13 +27,14 @@ def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
 
     Raises:
         DataError: the name is taken, now or by the time the block ends.
+        WorkspaceError: something cannot be written, as on a full disk.
     """
     target = workspace.dataset(name).root
     if target.exists():
         raise _taken(name)
     folder = workspace.staging / f"{_PREFIX}{uuid.uuid4().hex}"
     lock = folder.with_suffix(".lock")
-    with held(lock, _taken(name)):
+    with writing(workspace, name), held(lock, _taken(name)):
         try:
             folder.mkdir()
             yield DatasetPaths(folder)
@@ -45,6 +47,27 @@ def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(workspace: Workspace, name: str) -> Iterator[None]:
+    """Turns faults of the disk into a sentence; `name` is the data set that is written.
+
+    Raises:
+        WorkspaceError: the disk is full, or cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # of the terminal that progress was shown on
+        raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        why = "the disk is full" if full else error.strerror or str(error)
+        remedy = "Free some space on it" if full else "Check that you may write there"
+        raise WorkspaceError(
+            f"The data set '{name}' could not be written to {workspace.root}: {why}.",
+            f"{remedy}, or choose another workspace folder.",
+        ) from error
 
 
 def clear_abandoned(workspace: Workspace) -> int:

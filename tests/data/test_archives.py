@@ -51,7 +51,12 @@ def test_links_are_refused(tmp_path: Path) -> None:
         archive.unpack(packed(tmp_path / "link.zip", [link], b"/etc/passwd"), tmp_path / "out")
 
 
-@pytest.mark.parametrize("pair", [["IMG.png", "img.png"], ["\u00e9.png", "e\u0301.png"]])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ["IMG.png", "img.png"], ["\u00e9.png", "e\u0301.png"], ["A/x", "./A/x"], ["A/x", "A//x"],
+    ],
+)  # fmt: skip
 def test_names_that_are_one_name_elsewhere_are_refused(tmp_path: Path, pair: list[str]) -> None:
     with pytest.raises(ArchiveError, match="have the same name"):
         archive.unpack(packed(tmp_path / "twins.zip", list(pair)), tmp_path / "out")
@@ -96,3 +101,40 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
     source.write_bytes(bytes(data))
     with pytest.raises(ArchiveError, match="damaged"):
         archive.unpack(source, tmp_path / "out")
+
+
+def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path: Path) -> None:
+    source = packed(tmp_path / "both.zip", ["A/b/x.png", "a"])
+    with pytest.raises(ArchiveError, match="'a' is there as a file and as a folder"):
+        archive.unpack(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a/" * 600 + "x", "./."])
+def test_names_no_file_can_have_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match="not a usable file name"):
+        archive.unpack(packed(tmp_path / "odd.zip", [name]), tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_any_compression_is_named(tmp_path: Path, method: int) -> None:
+    source = tmp_path / "hurt.zip"
+    with zipfile.ZipFile(source, "w", method) as file:
+        file.writestr("1.png", os.urandom(50_000))
+    data = bytearray(source.read_bytes())
+    data[60:400] = bytes(340)
+    source.write_bytes(bytes(data))
+    with pytest.raises(ArchiveError, match=r"hurt\.zip cannot be unpacked: it is damaged"):
+        archive.unpack(source, tmp_path / "out")
+    with (
+        archive.opened(source) as opened,
+        pytest.raises(ArchiveError, match=r"hurt\.zip cannot be unpacked"),
+    ):
+        archive.tree(opened, "hurt.zip").read("1.png")
+
+
+def test_our_own_faults_are_not_called_damage(tmp_path: Path) -> None:
+    source = packed(tmp_path / "good.zip", ["./a//1.txt"])
+    with archive.opened(source) as opened:
+        assert archive.tree(opened, "good.zip").read("a/1.txt") == b"x"
+    with pytest.raises(ValueError, match="ours"), archive.opened(source):
+        raise ValueError("ours")

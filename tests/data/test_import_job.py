@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from medxfer.data import import_job
 from medxfer.data.import_job import ImportJob, State, create_job, execute, find_job, list_jobs
 from medxfer.data.importing import ImportOptions
 from medxfer.data.library import clear_abandoned, list_datasets
-from medxfer.errors import DataError
+from medxfer.errors import DataError, WorkspaceError
 from medxfer.paths import Workspace
 
 Write = Callable[[Iterable[str]], Path]
@@ -75,6 +77,37 @@ def test_stop_keeps_nothing(workspace: Workspace, source: Path) -> None:
     assert "was stopped" in str(job.error())
     assert not list_datasets(workspace)
     assert [entry.name for entry in workspace.staging.iterdir()] == [job.folder.name]
+
+
+def test_a_fault_shows_an_id_and_no_path(
+    workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(import_job, "import_source", broken)
+    job = create_job(workspace, source, OPTIONS)
+    with pytest.raises(ZeroDivisionError):
+        execute(job.folder)
+    assert job.id in str(job.error())
+    assert str(workspace.root) not in str(job.error())
+
+
+def test_a_full_disk_ends_a_job_quietly(
+    workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = create_job(workspace, source, OPTIONS)
+    with monkeypatch.context() as patched:
+        patched.setattr(import_job, "write_json", full)
+        execute(job.folder)
+        with pytest.raises(WorkspaceError, match="the disk is full"):
+            create_job(workspace, source, OPTIONS)
+    assert job.state() == "lost"
+    assert not list_datasets(workspace)
+    assert list_jobs(workspace) == [job]
 
 
 HANG = """

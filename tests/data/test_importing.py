@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +200,10 @@ def test_medmnist_pixels_and_splits_are_kept(workspace: Workspace, tmp_path: Pat
         ({"train_labels": np.zeros((8, 14), np.uint8)}, "14 labels at once"),
         ({"train_images": np.zeros((8, 28, 28, 28), np.uint8)}, "not 8-bit 2D"),
         ({"train_labels": np.array([{}] * 8, dtype=object)}, "cannot be read"),
+        ({"train_labels": np.zeros((7, 1), np.uint8)}, "8 images and 7 labels in train"),
+        ({"train_labels": np.full((8, 1), 65_536)}, "the label 65536"),
+        ({"train_labels": np.full((8, 1), 2**64 - 1, np.uint64)}, "no class number"),
+        ({"train_images": np.zeros((8, 0, 28), np.uint8)}, "not 8-bit 2D"),
     ],
 )
 def test_other_npz_files_are_refused(
@@ -206,6 +212,44 @@ def test_other_npz_files_are_refused(
     save_npz(tmp_path / "own.npz", **replaced)
     with pytest.raises(DataError, match=words):
         import_source(workspace, tmp_path / "own.npz", OPTIONS)
+
+
+def test_npz_files_of_something_else_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", weights=np.zeros(3))
+    with pytest.raises(DataError, match=r"other\.npz is no MedMNIST file: .* but weights"):
+        import_source(workspace, tmp_path / "other.npz", OPTIONS)
+
+
+@pytest.mark.parametrize("key", ["train_images", "train_labels"])
+def test_an_array_that_declares_more_than_it_holds(
+    workspace: Workspace, tmp_path: Path, key: str
+) -> None:
+    save_npz(tmp_path / "own.npz")
+    with zipfile.ZipFile(tmp_path / "own.npz") as file:
+        entries = {name: file.read(name) for name in file.namelist()}
+    header = BytesIO()
+    declared = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 2**10, 2**10)}
+    np.lib.format.write_array_header_1_0(header, declared)
+    entries[f"{key}.npy"] = header.getvalue()
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as file:
+        for name, data in entries.items():
+            file.writestr(name, data)
+    with pytest.raises(DataError, match=f"its array '{key}' declares 1,048,576,000.0 MB"):
+        import_source(workspace, tmp_path / "own.npz", OPTIONS)
+
+
+def test_only_labels_that_occur_are_classes(workspace: Workspace, tmp_path: Path) -> None:
+    save_npz(tmp_path / "own.npz", train_labels=np.array([[7], [900]] * 4))
+    report = import_source(workspace, tmp_path / "own.npz", OPTIONS)
+    assert report.classes == ("class 000", "class 001", "class 007", "class 900")
+
+
+def test_messages_about_a_zip_name_the_zip(
+    write: Write, workspace: Workspace, tmp_path: Path
+) -> None:
+    packed = shutil.make_archive(str(tmp_path / "flat"), "zip", write(names("{}.png")))
+    with pytest.raises(DataError, match=r"flat\.zip has no class folders"):
+        import_source(workspace, Path(packed), OPTIONS)
 
 
 def test_too_little_is_refused_and_leaves_nothing(write: Write, workspace: Workspace) -> None:

@@ -78,5 +78,5 @@ def test_medmnist_keeps_its_splits(pack: Pack, workspace: Workspace) -> None:
 
 def test_dicom_is_listed_with_its_sentence(pack: Pack, workspace: Workspace) -> None:
     mixed = pack("nih-cxr-dicom")
-    with pytest.raises(DataError, match="reading DICOM comes in a later version"):
+    with pytest.raises(DataError, match="files look like DICOM, which this version cannot read"):
         import_source(workspace, mixed, OPTIONS)
