@@ -56,7 +56,7 @@ def arrange(
         notes.append(why)
         splits = splits.where(splits != str(Split.VALIDATION), str(Split.TRAIN))
     if has[Split.VALIDATION] and not redraw and not (splits == str(Split.TRAIN)).any():
-        notes.append("The source has no train part: its val part is divided anew.")
+        notes.append("The source has no train part: its validation part is divided anew.")
         splits = splits.where(splits != str(Split.VALIDATION), str(Split.TRAIN))
     across, splits, warnings = _settle_overlap(patients, splits, options.set_aside_overlap)
     if not has[Split.TEST] or not (splits == str(Split.VALIDATION)).any():
@@ -64,7 +64,7 @@ def arrange(
         splits, drawn = _draw_missing(labels, groups, splits, has[Split.TEST], options, unit)
         notes += drawn
     else:
-        notes.append("The given train, val and test parts are kept.")
+        notes.append("The given train, validation and test parts are kept.")
     if has[Split.TEST] and not (splits == str(Split.TRAIN)).any():
         warnings = (*warnings, "There is only a test part: nothing can be learned from this data.")
     return Arrangement(splits, tuple(notes), across, warnings)
@@ -78,9 +78,9 @@ def _too_small(labels: pd.Series[str], splits: pd.Series[str]) -> str:
     if smallest >= TOO_FEW or int(validation.sum()) >= TOO_SMALL * both:
         return ""
     return (
-        f"The given val part has {int(validation.sum())} of {both:,} images ({smallest} in its "
-        "smallest class), too few to choose an epoch by: validation was drawn anew from train "
-        "and val."
+        f"The given validation part has {int(validation.sum())} of {both:,} images ({smallest} in "
+        "its smallest class), too few to choose an epoch by: validation was drawn anew from train "
+        "and validation."
     )
 
 
@@ -128,6 +128,6 @@ def _draw_missing(
     drawn = draw(labels[pool], groups[pool], shares, options.seed)
     settled = splits.copy()
     settled[pool] = drawn
-    names = [f"{part} ({shares[part]:.0%})" for part in PARTS[1:] if shares[part]]
-    note = f"Drawn by {unit}, stratified by class, seed {options.seed}: {' and '.join(names)}."
+    names = [f"{part.words} {100 * shares[part]:g} %" for part in PARTS[1:] if shares[part]]
+    note = f"Drawn by {unit}, stratified by class, seed {options.seed}: {', '.join(names)}."
     return settled, [note, "The given test part is kept."] if has_test else [note]

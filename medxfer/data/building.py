@@ -9,21 +9,20 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from medxfer.data.arrangement import Arrangement, arrange
-from medxfer.data.concerns import class_concerns, copies
+from medxfer.data.concerns import absences, class_concerns, copies
 from medxfer.data.decoding import Progress, examine
 from medxfer.data.info import OWN_FILES, DatasetInfo, write_info
 from medxfer.data.listing import Listing, SkippedFile
-from medxfer.data.manifest import PARTS, Manifest, Split, tidy
+from medxfer.data.manifest import GIVEN, PARTS, Manifest, Split, tidy
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import Patients, identify
 from medxfer.errors import DataError
 from medxfer.files import replacing
 from medxfer.paths import DatasetPaths
 
-GIVEN = "given split"
-"""Manifest column with the split as the source gives it, "" where it gives none."""
 _ID_DIGITS = 16
-_MIN_CLASSES = 2
+_MIN_CLASSES, _MAX_CLASSES = 2, 1000
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -148,13 +147,7 @@ def split_counts(manifest: Manifest) -> dict[str, int]:
 
 def split_warnings(manifest: Manifest, arrangement: Arrangement) -> tuple[str, ...]:
     """Warnings another split could take back: overlap, copies in two parts, absent classes."""
-    counts = manifest.counts()
-    absent = [
-        f"Class '{name}' has no image in {part}; figures that need one are not defined there."
-        for part in PARTS
-        for name in counts.index[counts[str(part)] == 0]
-        if counts[str(part)].any()
-    ]
+    absent = absences(manifest.counts())
     return (*arrangement.warnings, *copies(manifest.table), *absent)
 
 
@@ -163,7 +156,8 @@ def _classes(listing: Listing, chosen: tuple[str, ...] | None) -> tuple[str, ...
     unknown = [name for name in chosen or () if name not in found]
     if unknown:
         raise DataError(
-            f"There is no class '{unknown[0]}' in the source.", f"It has: {', '.join(found)}."
+            f"There is no class '{unknown[0]}' in the source.",
+            f"It has: {', '.join(found[:_NAMED])}{', …' if len(found) > _NAMED else '.'}",
         )
     classes = tuple(dict.fromkeys(chosen)) if chosen else tuple(found)
     if not found:
@@ -175,6 +169,12 @@ def _classes(listing: Listing, chosen: tuple[str, ...] | None) -> tuple[str, ...
         raise DataError(
             f"Only one class was found: {classes[0]}. Learning needs at least two.",
             "Put the pictures of each class into a folder of its own, or name the label column.",
+        )
+    if len(classes) > _MAX_CLASSES:
+        raise DataError(
+            f"There are {len(classes):,} different labels, such as '{classes[0]}': that looks like "
+            f"an id, not a class. The limit is {_MAX_CLASSES:,}.",
+            "Name another label column, or say which classes to keep.",
         )
     return classes
 

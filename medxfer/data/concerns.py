@@ -36,7 +36,7 @@ def copies(table: pd.DataFrame) -> tuple[str, ...]:
             ),
             (
                 int((splits > 1).sum()),
-                f"pictures are in more than one of {', '.join(PARTS)}, so results are too good.",
+                "pictures are in several parts, such as train and test, so results are too good.",
                 _files(twice, splits.index[splits > 1][:1]),
             ),
         )
@@ -59,16 +59,48 @@ def _look_alikes(labels: pd.Series[str]) -> list[str]:
     ]
 
 
+def absences(counts: pd.DataFrame) -> list[str]:
+    """Classes without an image in a part; `counts` has classes as rows, parts as columns."""
+    warnings = []
+    for part in PARTS:
+        absent = counts.index[counts[str(part)] == 0].tolist()
+        if absent and len(absent) < len(counts):
+            subject = f"Class '{absent[0]}' has" if len(absent) == 1 else _several(absent) + " have"
+            warnings.append(
+                f"{subject} no image in {part.words}; figures that need one are not defined there."
+            )
+    return warnings
+
+
 def _tiny(labels: pd.Series[str], patients: pd.Series[str]) -> list[str]:
     images = labels.value_counts(sort=False).sort_index()
     people = patients.groupby(labels).nunique().sort_index()
+    rare = people[people < FEW_PATIENTS]
+    small = images[(people >= FEW_PATIENTS) & (images < FEW_IMAGES)]
     warnings = []
-    for name, count, patient_count in zip(images.index, images, people, strict=True):
-        if patient_count < FEW_PATIENTS:
-            warnings.append(
-                f"Class '{name}' has {patient_count} patients; at least {FEW_PATIENTS} are needed "
-                "to have one in each part."
-            )
-        elif count < FEW_IMAGES:
-            warnings.append(f"Class '{name}' has only {count} images; figures for it say little.")
+    if len(rare) == 1:
+        count = f"{rare.iloc[0]} patient{'s' if rare.iloc[0] != 1 else ''}"
+        warnings.append(
+            f"Class '{rare.index[0]}' has {count}; at least {FEW_PATIENTS} are needed to have one "
+            "in each part."
+        )
+    elif len(rare):
+        warnings.append(
+            f"{_several(rare.index.tolist())} have fewer than {FEW_PATIENTS} patients each; as "
+            "many are needed to have one in each part."
+        )
+    if len(small) == 1:
+        warnings.append(
+            f"Class '{small.index[0]}' has only {small.iloc[0]} images; figures for it say little."
+        )
+    elif len(small):
+        warnings.append(
+            f"{_several(small.index.tolist())} have fewer than {FEW_IMAGES} images each; figures "
+            "for them say little."
+        )
     return warnings
+
+
+def _several(names: list[str]) -> str:
+    named = ", ".join(repr(name) for name in names[:_NAMED])
+    return f"{len(names):,} classes ({named}{', …' if len(names) > _NAMED else ''})"

@@ -7,22 +7,24 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 import pandas as pd
+from pyarrow import ArrowException
 
 from medxfer.data.arrangement import arrange
-from medxfer.data.building import GIVEN, build, split_counts, split_warnings, write_splits
+from medxfer.data.building import build, split_counts, split_warnings, write_splits
 from medxfer.data.decoding import Progress
 from medxfer.data.info import DatasetInfo, read_info, write_info
 from medxfer.data.listing import Listing
-from medxfer.data.manifest import Manifest, load
+from medxfer.data.manifest import GIVEN, Manifest, load
 from medxfer.data.options import ImportOptions
-from medxfer.data.staging import clear_abandoned, discard, staged
-from medxfer.errors import DataError
-from medxfer.paths import DatasetPaths, Workspace
+from medxfer.data.staging import clear_abandoned, discard, staged, writing
+from medxfer.errors import DataError, WorkspaceError
+from medxfer.paths import DatasetPaths, Workspace, check_name
 
 __all__ = [
     "DEMO",
     "DatasetInfo",
     "clear_abandoned",
+    "damaged_datasets",
     "dataset_info",
     "delete_dataset",
     "ensure_demo",
@@ -35,6 +37,8 @@ __all__ = [
 DEMO = "chest-phantoms"
 DEMO_PATIENTS = 160
 _DEMO_SEED = 0
+_FAULTS = (OSError, ValueError, KeyError, TypeError, ArrowException)
+"""What pandas and pyarrow are known to raise on damaged files."""
 
 
 def list_datasets(workspace: Workspace) -> list[DatasetInfo]:
@@ -46,6 +50,21 @@ def list_datasets(workspace: Workspace) -> list[DatasetInfo]:
         except DataError:
             continue
     return sorted(found, key=lambda info: info.created, reverse=True)
+
+
+def damaged_datasets(workspace: Workspace) -> list[str]:
+    """Names of the data sets that `list_datasets` leaves out; they can only be deleted."""
+    damaged = []
+    for folder in sorted(workspace.datasets.iterdir()):
+        try:
+            check_name(folder.name, "data set")
+        except WorkspaceError:  # no data set of ours
+            continue
+        try:
+            read_info(DatasetPaths(folder))
+        except DataError:
+            damaged.append(folder.name)
+    return [name for name in damaged if workspace.dataset(name).root.is_dir()]
 
 
 def dataset_info(workspace: Workspace, name: str) -> DatasetInfo:
@@ -63,26 +82,27 @@ def load_manifest(workspace: Workspace, name: str) -> Manifest:
     info = read_info(paths)
     try:
         return load(paths.manifest, info.classes, info.folder(paths))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"The data set '{name}' is damaged: its manifest cannot be read.",
-            "Delete it and import it again.",
-        ) from error
+    except (*_FAULTS, DataError) as error:
+        raise _damaged(name, "manifest") from error
 
 
 def load_skipped(workspace: Workspace, name: str) -> pd.DataFrame:
-    """Files the import left out: columns file and reason."""
-    return pd.read_csv(_paths(workspace, name).skipped, dtype=str, keep_default_na=False)
+    """Files the import left out: columns file and reason; DataError if they cannot be read."""
+    try:
+        return pd.read_csv(_paths(workspace, name).skipped, dtype=str, keep_default_na=False)
+    except _FAULTS as error:
+        raise _damaged(name, "list of skipped files") from error
 
 
 def delete_dataset(workspace: Workspace, name: str) -> None:
-    """Remove a data set; images that lie outside the workspace stay.
+    """Remove a data set, also a damaged one; images that lie outside the workspace stay.
 
     It vanishes at once and is then cleared away. Whether a run uses it is the caller's question.
     """
     paths = _paths(workspace, name)
     doomed = workspace.staging / f"dataset-deleted-{uuid.uuid4().hex[:8]}"
-    paths.root.rename(doomed)
+    with writing(workspace, name):
+        paths.root.rename(doomed)
     discard(doomed)
 
 
@@ -114,8 +134,7 @@ def resplit(
         known=info.patients_known,
     )
     changed = manifest.with_splits(new.splits)
-    write_splits(paths, changed)
-    info = replace(
+    changes = replace(
         info,
         splits=split_counts(changed),
         split_notes=new.notes,
@@ -124,8 +143,10 @@ def resplit(
         split_hash=changed.split_hash,
         options=options,
     )
-    write_info(paths, info)
-    return info
+    with writing(workspace, name):
+        write_splits(paths, changed)
+        write_info(paths, changes)
+    return changes
 
 
 def ensure_demo(workspace: Workspace, progress: Progress | None = None) -> DatasetInfo:
@@ -152,6 +173,13 @@ def _make_demo(workspace: Workspace, progress: Progress | None) -> DatasetInfo:
             patient_column="patient",
         )
         return build(paths, listing, ImportOptions(name=DEMO), source="generated")[0]
+
+
+def _damaged(name: str, what: str) -> DataError:
+    return DataError(
+        f"The data set '{name}' is damaged: its {what} cannot be read.",
+        "Delete it and import it again.",
+    )
 
 
 def _paths(workspace: Workspace, name: str) -> DatasetPaths:

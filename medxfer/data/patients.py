@@ -160,4 +160,8 @@ def _from_known_names(files: pd.Series[str]) -> Patients:
     if share >= NEARLY_ALL:
         return _known(files, found, f"file names of the kind {' and '.join(used)}")
     source = "nothing: each image counts as a patient of its own"
-    return Patients(files, False, source, (UNKNOWN_WARNING,))
+    partly = (
+        f"{int((found != _NOT_FOUND).sum()):,} of {len(files):,} names fit the kind "
+        f"{' or '.join(used)}: too few to know the patients by."
+    )
+    return Patients(files, False, source, (UNKNOWN_WARNING, *([partly] if used else [])))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -16,10 +18,12 @@ from medxfer.data import library
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import (
     clear_abandoned,
+    damaged_datasets,
     dataset_info,
     delete_dataset,
     list_datasets,
     load_manifest,
+    load_skipped,
     resplit,
 )
 from medxfer.data.thumbnails import thumbnail
@@ -70,9 +74,29 @@ def test_a_damaged_data_set_does_not_hide_the_others(chest: Workspace) -> None:
     assert [info.name for info in list_datasets(chest)] == ["chest"]
     with pytest.raises(DataError, match="'broken' is damaged"):
         dataset_info(chest, "broken")
+    (chest.datasets / ".DS_Store").touch()
+    assert damaged_datasets(chest) == ["broken"]
+    delete_dataset(chest, "broken")
+    assert damaged_datasets(chest) == []
     chest.dataset("chest").manifest.write_bytes(b"no parquet")
     with pytest.raises(DataError, match="'chest' is damaged"):
         load_manifest(chest, "chest")
+    chest.dataset("chest").skipped.write_bytes(b"")
+    with pytest.raises(DataError, match="list of skipped files cannot be read"):
+        load_skipped(chest, "chest")
+
+
+def test_every_flipped_byte_of_a_manifest_is_noticed_or_harmless(chest: Workspace) -> None:
+    path = chest.dataset("chest").manifest
+    whole, table = path.read_bytes(), load_manifest(chest, "chest").table
+    random = np.random.default_rng(0)
+    for place in random.integers(0, len(whole), 150):
+        hurt = bytearray(whole)
+        hurt[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(bytes(hurt))
+        with suppress(DataError):
+            read = load_manifest(chest, "chest").table
+            assert read.to_csv() == table.to_csv(), place
 
 
 def test_splits_can_be_arranged_anew(chest: Workspace) -> None:

@@ -40,6 +40,7 @@ def test_a_pattern_that_fits_some_names_only_is_not_believed() -> None:
     assert not found.known
     assert found.ids.tolist() == files.tolist()
     assert "Without patient ids results are probably too good." in found.warnings[0]
+    assert "3 of 5 names fit the kind left and right eyes" in found.warnings[1]
 
 
 def test_nearly_all_names_are_enough() -> None:
