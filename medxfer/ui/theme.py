@@ -69,18 +69,19 @@ export default function ({ data, setTriggerValue }) {
   const key = name(first);
   const folder = first.slice(0, first.lastIndexOf("/") + 1);
   const keys = [key, ...data.pages.map((page) => name(folder + page))];
+  const chosen = localStorage.getItem(key) !== '"System"' || ask(dark).matches;
+  window.matchMedia = (query) => ask(query === dark ? "all" : query);
+  window.dispatchEvent(new Event("afterprint"));
+  if (!chosen) {
+    for (const each of keys) localStorage.setItem(each, '"Dark"');
+    setTriggerValue("switched", true);
+  }
   const set = Storage.prototype.setItem;
   Storage.prototype.setItem = function (item, value) {
     const changed = item === key && this.getItem(key) !== value;
     for (const each of item === key ? keys : [item]) set.call(this, each, value);
     if (changed) setTimeout(() => window.medxferRedraw(), 300);
   };
-  const chosen = localStorage.getItem(key) !== '"System"' || ask(dark).matches;
-  window.matchMedia = (query) => ask(query === dark ? "all" : query);
-  window.dispatchEvent(new Event("afterprint"));
-  if (chosen) return;
-  localStorage.setItem(key, '"Dark"');
-  setTriggerValue("switched", true);
 }
 """
 

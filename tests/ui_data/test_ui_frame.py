@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from medxfer.paths import Workspace
 from medxfer.ui.frame import LOG
-from medxfer.ui.theme import DARK, LIGHT, MUTED, SERIES
+from medxfer.ui.results.matrix import confusion_figure
+from medxfer.ui.theme import DARK, LIGHT, MUTED, SERIES, Colours
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +98,16 @@ def _luminance(colour: str) -> float:
 def _contrast(one: str, other: str) -> float:
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colours", [DARK, LIGHT])
+def test_numbers_stand_out_from_the_deepest_and_the_palest_cell(colours: Colours) -> None:
+    scale = confusion_figure(np.eye(2, dtype=int), ("a", "b"), False, None).data[0].colorscale
+    for _, colour in scale:
+        *accent, part = (float(number) for number in re.findall(r"[\d.]+", colour))
+        below = [int(colours.background[i : i + 2], 16) for i in (1, 3, 5)]
+        mixed = [round(part * a + (1 - part) * b) for a, b in zip(accent, below, strict=True)]
+        assert _contrast(colours.text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= 4.5
 
 
 @pytest.mark.parametrize("colours", [DARK, LIGHT])

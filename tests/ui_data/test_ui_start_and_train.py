@@ -7,7 +7,9 @@ import pytest
 from data_cases import SPEED, Open
 
 from medxfer.config import Depth, HeadConfig, StrategyConfig, TrainConfig
+from medxfer.data.importing import import_source
 from medxfer.data.library import dataset_info
+from medxfer.data.options import ImportOptions
 from medxfer.files import write_json
 from medxfer.machine import choose
 from medxfer.models.cost import Throughput
@@ -76,6 +78,23 @@ def test_new_run_has_defaults_that_can_start(filled: Workspace, open_page: Open)
     assert not start.disabled
     kept = json.loads((filled.cache / "speed.json").read_text())
     assert [(speed["forward"], speed["training"]) for speed in kept.values()] == [(1e11, 1e11)]
+
+
+def test_unknown_patients_are_said_before_training(filled: Workspace, open_page: Open) -> None:
+    said = "Patients are not known, so the figures of this run are probably too good."
+    assert said not in [w.value for w in open_page(NEW, data="scans").warning]
+    folder = filled.root.parent / "scans"
+    (folder / "sick" / "s9_0.png").unlink(missing_ok=True)
+    import_source(filled, folder, ImportOptions(name="nobody"))
+    assert said in [w.value for w in open_page(NEW, data="nobody").warning]
+
+
+def test_frozen_random_weights_are_warned_of(filled: Workspace, open_page: Open) -> None:
+    app = open_page(NEW, data="scans")
+    _choose(app, "weights-kind", "none")
+    for strategy, warned in (("partial", 1), ("all", 1), ("none", 0), ("progressive", 0)):
+        app.radio(key="strategy").set_value(strategy).run()
+        assert sum("Random weights that are frozen" in w.value for w in app.warning) == warned
 
 
 def _speed(place: Workspace, at: datetime) -> None:

@@ -11,13 +11,14 @@ from run_cases import add_run, completed, epoch, learned, progress, select, star
 from streamlit.testing.v1 import AppTest
 
 from medxfer.errors import RunError
-from medxfer.events import Failed, Fitted, Note, Stopped
+from medxfer.events import Failed, Fitted, Note, PredictionsSaved, Stopped
 from medxfer.lock import held
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
 from medxfer.runs.store import list_runs
 
 RUNS, RUN = "pages/train/runs.py", "pages/train/run.py"
+RESULT = "pages/results/result.py"
 BUSY = RunError("The run is busy.")
 Open = Callable[..., AppTest]
 
@@ -83,6 +84,21 @@ def test_stop_says_at_once_that_it_was_heard(home: Workspace, open_page: Open) -
         assert home.run(run).stop_request.exists()
         assert "Stopping at the next batch" in words(app)
         assert app.button(key="run-stop").disabled
+        assert "Epoch" not in "".join(bar.proto.text for bar in app.get("progress"))
+        label = app.selectbox(key="run-choice").proto.options[0]
+        assert label.endswith("under way")
+
+
+def test_the_best_epoch_is_evaluated_part_by_part(home: Workspace, open_page: Open) -> None:
+    fitted = Fitted(reason="completed", best_epoch=2, validation=epoch(2).validation)
+    saved = PredictionsSaved(split="val", images=12)
+    run = add_run(home, [*learned(), fitted, saved])
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        assert "Evaluating" in words(app)
+        [bar] = app.get("progress")
+        assert bar.proto.text == "Evaluating the best epoch; validation done, test next"
+        assert bar.proto.value == 50
 
 
 def test_the_page_goes_on_to_the_ending_when_the_run_ends(home: Workspace, open_page: Open) -> None:
@@ -118,6 +134,8 @@ def test_a_run_stopped_within_its_first_epoch_says_so(home: Workspace, open_page
     ended = [Fitted(reason="stop_requested", best_epoch=None, validation={}), Stopped(seconds=9)]
     app = open_page(RUN, run=add_run(home, [started(), progress(1), *ended]))
     assert "within the first epoch" in words(app)
+    assert "there are no curves" in words(app)
+    assert "learned almost nothing" in words(open_page(RESULT, run=list_runs(home)[0].run))
     assert not app.exception
 
 
