@@ -11,6 +11,7 @@ from medxfer.cli.output import Counter, Session, command, say, table
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import (
     DatasetInfo,
+    damaged_datasets,
     dataset_info,
     delete_dataset,
     list_datasets,
@@ -68,6 +69,8 @@ def list_(session: Session) -> None:
     for row in rows:
         row["names"] = ", ".join(row["classes"])
         row["people"] = row["patients"] if row["patients_known"] else "not known"
+    for name in damaged_datasets(session.workspace):
+        say(f"Warning: the data set '{name}' is damaged; 'medxfer data show {name}' says why.")
     shown = {"name": "name", "images": "images", "people": "patients", "names": "classes"}
     text = table(rows, shown) if rows else "No data sets yet. Next: medxfer data import PATH"
     session.answer([_described(info) for info in infos], text)

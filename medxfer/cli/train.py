@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ from medxfer.config import (
 )
 from medxfer.errors import MedxferError
 from medxfer.events import EpochFinished, Event, Failed, Note, PhaseStarted, Progress, Started
+from medxfer.paths import typed_path
 from medxfer.runs.store import create_run, load_run
 
 
@@ -94,8 +94,10 @@ def _data_set(session: Session, data: str) -> str:
     from medxfer.data.library import list_datasets
 
     sources = {info.name: info.source for info in list_datasets(session.workspace)}
-    path = Path(data)
-    if data in sources or not path.exists():
+    if data in sources:
+        return data
+    path = typed_path(data)
+    if not path.exists():
         return data
     name, source = path.resolve().stem, str(path.resolve())
     if sources.get(name) == source:
