@@ -90,7 +90,8 @@ def open_a_cell(page: Page, counts: Ints) -> None:
     """By a click into the figure: as many images as the fullest cell counts."""
     expect(page.get_by_role("heading", name="ROC and precision-recall")).to_be_visible(timeout=SOON)
     truth, predicted = divmod(int(counts.argmax()), 2)
-    figure = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag")
+    charts = page.get_by_test_id("stPlotlyChart").filter(has_text="truth")
+    figure = charts.locator(".nsewdrag")
     figure.scroll_into_view_if_needed()
     box = figure.bounding_box()
     assert box is not None
