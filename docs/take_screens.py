@@ -1,4 +1,4 @@
-"""Take the pictures of docs/screens: `python docs/take_screens.py ADDRESS WORKSPACE`.
+"""Take the pictures of docs/screens: `python docs/take_screens.py ADDRESS WORKSPACE [NAME ...]`.
 
 ADDRESS is where the app is served on a workspace that holds the demo data set, a finished run on it
 and one that is training. Only phantoms are shown: no picture of a patient may enter the repository.
@@ -19,6 +19,8 @@ from medxfer.runs.summary import RunState
 
 SCREENS = Path(__file__).parent / "screens"
 WIDTH, HEIGHT = 1440, 1000
+TALL = {"results": 1400, "explain": 1500, "new-run": 1500}
+"""Pixels, where more than a screenful matters."""
 SETTLED = 6000
 """Milliseconds until charts and pictures stand still."""
 
@@ -48,7 +50,7 @@ def show_import(page: Page, workspace: Workspace) -> None:
     box.press("Enter")
 
 
-def main(address: str, folder: str) -> None:
+def main(address: str, folder: str, *names: str) -> None:
     workspace = Workspace.find(Path(folder))
     SCREENS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -57,6 +59,9 @@ def main(address: str, folder: str) -> None:
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark")
         for name, path in addresses(workspace).items():
+            if names and name not in names:
+                continue
+            page.set_viewport_size({"width": WIDTH, "height": TALL.get(name, HEIGHT)})
             page.goto(address + path)
             page.wait_for_timeout(SETTLED)
             if name == "import":

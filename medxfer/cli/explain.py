@@ -77,7 +77,7 @@ def _explained(
     answer = explained(loaded.model, pixels, loaded.classes, target=target, method=method)
     try:
         with replacing(image) as temporary:
-            temporary.write_bytes(heatmap_png(pixels, answer, mark))
+            temporary.write_bytes(heatmap_png(pixels, answer, mark, image=file.name))
     except OSError as error:
         raise WorkspaceError(
             f"The heatmap of {file.name} cannot be saved in {image.parent}: {error.strerror}.",
