@@ -2,15 +2,15 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
-from medxfer.cli.main import medxfer
 from medxfer.data.library import load_manifest
 from medxfer.paths import Workspace
 
@@ -21,10 +21,17 @@ Find = Callable[[str], Path]
 
 @pytest.fixture
 def call(workspace: Workspace) -> Callable[..., Any]:
+    """Run a command in a process of its own, as a shell does."""
+
     def run(*arguments: object) -> Any:
+        code = "from medxfer.cli.main import main; main()"
         words = [*map(str, arguments), "--workspace", str(workspace.root), "--json"]
-        result = CliRunner().invoke(medxfer, words, standalone_mode=False, catch_exceptions=False)
-        return json.loads(result.stdout)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     return run
 
