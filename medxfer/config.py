@@ -183,8 +183,9 @@ class TrainConfig(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO
-    loader_workers: Annotated[int, Field(ge=0, le=64)] | None = None
-    """Processes that decode pictures; None: chosen from the number of cores."""
+    views: Annotated[int, Field(ge=0, le=64)] | None = None
+    """Augmented copies of each training image whose frozen features are kept; 0: none, every
+    epoch varies the images anew; None: chosen from epochs and disk."""
     note: Annotated[str, Field(max_length=200)] = ""
     """The person's own words about the run."""
 

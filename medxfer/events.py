@@ -62,6 +62,21 @@ class PhaseStarted(_Event):
     """The first epoch of the phase, from 1."""
 
 
+class Preparing(_Event):
+    """Work done once before epochs can begin; at most about two a second.
+
+    `pixels`: images are decoded to the working size; `features`: images pass the frozen stages.
+    """
+
+    kind: Literal["preparing"] = "preparing"
+    step: Literal["pixels", "features"]
+    done: int
+    """Images, each view counted."""
+    total: int
+    seconds_left: float | None
+    """Until this work is done."""
+
+
 class Progress(_Event):
     """Within an epoch; at most about two a second."""
 
@@ -148,6 +163,7 @@ class Failed(_Event):
 Event = Annotated[
     Started
     | PhaseStarted
+    | Preparing
     | Progress
     | EpochFinished
     | Note

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medxfer.config import Device, OptimiserConfig, StrategyConfig, TrainConfig
+from medxfer.cache.room import CacheRoom
+from medxfer.config import Device, OptimiserConfig, Precision, StrategyConfig, TrainConfig
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.paths import Workspace
 
@@ -20,6 +21,12 @@ PACKS = Path(__file__).resolve().parents[2] / "shared" / "data"
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of this test's own."""
     return Workspace.find(tmp_path / "workspace")
+
+
+@pytest.fixture
+def room(workspace: Workspace) -> CacheRoom:
+    """Where this test's decoded images and features are kept."""
+    return CacheRoom(workspace.cache)
 
 
 @pytest.fixture
@@ -62,6 +69,6 @@ def small_config(small_data: str) -> TrainConfig:
     """Two quick epochs on the small data set, in this process."""
     return TrainConfig(
         data=small_data, weights="none", strategy=StrategyConfig(name="none"), epochs=2,
-        batch_size=8, optimiser=OptimiserConfig(learning_rate=1e-3), loader_workers=0,
-        device=Device.CPU,
+        batch_size=8, optimiser=OptimiserConfig(learning_rate=1e-3), device=Device.CPU,
+        precision=Precision.FLOAT32,
     )  # fmt: skip

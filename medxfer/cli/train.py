@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from medxfer.cli.output import Counter, Session, command, figures, say
+from medxfer.cli.telling import Telling
 from medxfer.config import (
     Device,
     Imbalance,
@@ -19,7 +19,7 @@ from medxfer.config import (
     TrainConfig,
 )
 from medxfer.errors import MedxferError
-from medxfer.events import EpochFinished, Event, Failed, Note, PhaseStarted, Progress, Started
+from medxfer.events import Failed
 from medxfer.paths import typed_path
 from medxfer.runs.store import create_run, load_run
 
@@ -49,6 +49,8 @@ def _names(kind: type) -> click.Choice[str]:
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
 @click.option("--imbalance", type=_names(Imbalance), default="class_weights", show_default=True)
 @click.option("--preset", type=_names(Preset), default="radiograph", show_default=True)
+@click.option("--views", type=int, show_default="automatic",
+              help="Varied copies of an image whose features are kept; 0: none.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", type=_names(Device), default="auto", show_default=True)
 @click.option("--precision", type=_names(Precision), default="auto", show_default=True)
@@ -65,8 +67,9 @@ def train(session: Session, data: str, **options: Any) -> None:
     check(session.workspace, config, Counter("Fetching weights (bytes)"))
     run, _ = create_run(session.workspace, config)
     say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
+    tell = Telling(config.epochs)
     for event in execute(session.workspace, run, stop_on_signal().is_set):
-        _tell(event, config)
+        tell(event)
         if isinstance(event, Failed):
             if event.error_id:
                 raise RuntimeError(event.problem)
@@ -124,31 +127,3 @@ def _config(data: str, options: dict[str, Any]) -> TrainConfig:
         "early_stopping": options.pop("early_stopping") or None,
     }
     return TrainConfig.parse({"data": data} | options | nested)
-
-
-def _tell(event: Event, config: TrainConfig) -> None:
-    """What happened, on standard error."""
-    match event:
-        case Started():
-            say(f"On {event.device} ({event.precision}), weights: {event.weights}")
-        case PhaseStarted():
-            say(f"Phase {event.phase + 1}, from epoch {event.epoch}")
-        case Progress() if sys.stderr.isatty():
-            left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
-            click.echo(
-                f"\r  epoch {event.epoch}/{config.epochs} {event.step} {event.batch}/"
-                f"{event.batches}, {event.images_per_second:.0f} images/s{left}    ",
-                err=True, nl=False,
-            )  # fmt: skip
-        case EpochFinished():
-            start = "\r" if sys.stderr.isatty() else ""
-            shown = ", ".join(
-                f"{name} {value:.3f}" for name, value in event.validation.items()
-                if value is not None
-            )  # fmt: skip
-            best = "  (best so far)" if event.best else ""
-            say(f"{start}Epoch {event.epoch}/{config.epochs}, {event.seconds:.1f} s: {shown}{best}")
-        case Note():
-            say(f"{event.level.capitalize()}: {event.text}")
-        case _:
-            pass

@@ -9,7 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from medxfer.errors import DataError
 
@@ -72,6 +74,11 @@ class Manifest:
         """The rows of these splits, in the same order."""
         rows = self.table["split"].isin([str(split) for split in splits])
         return replace(self, table=self.table[rows].reset_index(drop=True))
+
+    def rows(self, *splits: Split) -> NDArray[np.int64]:
+        """Where the rows of these splits stand in the table, in the same order as in `part`."""
+        within = self.table["split"].isin([str(split) for split in splits])
+        return np.flatnonzero(within).astype(np.int64)
 
     def with_splits(self, splits: pd.Series[str]) -> Manifest:
         """The same rows with another split each; `splits` is aligned with the rows."""

@@ -1,97 +1,75 @@
-"""Decoded pictures by the batch, for training and for evaluation alike."""
+"""Stored pictures by the batch, as the network sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from medxfer.data.integrity import read_unchanged
-from medxfer.data.manifest import Manifest
-from medxfer.data.readers import read_picture_bytes
-from medxfer.errors import MedxferError
+from medxfer.cache.shelf import Rows
+from medxfer.data.pixel_store import PixelStore
 from medxfer.machine import Machine
-from medxfer.models.preprocessing import to_input
+from medxfer.models.views import Views, evaluation_views, render
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Inputs (b, 3, 224, 224) float32, class indices (b,), rows of the manifest (b,)."""
+"""What the network takes (b, …), class indices (b,), and which of the rows asked for (b,)."""
 
-Prepare = Callable[[NDArray[np.uint8], Any], Tensor]
-"""From pixels (H, W, 3) and what the sampler drew to one input (3, 224, 224)."""
-
-
-class Pictures(Dataset[Any]):
-    """The pictures of a manifest; an item is drawn by row, or by a pair that ends in the row.
-
-    A file that changed since the import, or can no longer be read, comes back as its error: the
-    loader's own way of passing exceptions between processes would garble the sentence.
-    """
-
-    def __init__(self, manifest: Manifest, prepare: Prepare) -> None:
-        self._paths = manifest.paths()
-        self._hashes = manifest.table["sha256"].tolist()
-        self._targets = manifest.targets()
-        self._prepare = prepare
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, draw: int | tuple[int, int]) -> tuple[Tensor, int, int] | MedxferError:
-        row = draw[-1] if isinstance(draw, tuple) else draw
-        try:
-            content = read_unchanged(self._paths[row], self._hashes[row])
-            pixels = read_picture_bytes(content, self._paths[row].name).pixels
-        except MedxferError as error:
-            return error
-        return self._prepare(pixels, draw), self._targets[row], row
+_Fetched = tuple[Tensor, Views]
 
 
-def evaluation_loader(manifest: Manifest, machine: Machine, batch_size: int) -> DataLoader[Any]:
-    """Every picture once, in order, as the network sees it when it is evaluated."""
-    pictures = Pictures(manifest, lambda pixels, _: to_input(pixels))
-    rows = range(len(pictures))
-    batches = [list(rows[start : start + batch_size]) for start in rows[::batch_size]]
-    return loader(pictures, batches, machine)
+class Pictures:
+    """The pictures of a store, rendered on the machine's device."""
 
+    def __init__(self, store: PixelStore, targets: list[int], machine: Machine) -> None:
+        """`targets` are the class indices of all rows of the store's manifest."""
+        self.store = store
+        self.machine = machine
+        self.targets = torch.tensor(targets)
+        self._plain: Views | None = None
 
-def loader(
-    pictures: Pictures, batches: Sampler[Any] | Sequence[list[int]], machine: Machine
-) -> DataLoader[Any]:
-    """Batches of pictures, decoded in `machine.workers` processes that live as long as it does."""
-    return DataLoader(
-        pictures,
-        batch_sampler=cast("Sampler[Any]", batches),
-        num_workers=machine.workers,
-        persistent_workers=machine.workers > 0,
-        pin_memory=machine.device.type == "cuda",
-        collate_fn=_collate,
-    )
+    @property
+    def plain_views(self) -> Views:
+        """The view that every picture is judged by."""
+        if self._plain is None:
+            self._plain = evaluation_views(self.store.sizes)
+        return self._plain
 
+    def judged(self, rows: Rows, batch_size: int) -> Iterator[Batch]:
+        """Every one of these pictures once, in order, as it is judged."""
+        pieces = pieces_of(np.arange(len(rows)), batch_size)
+        inputs = self.inputs((rows[piece], self.plain_views[torch.from_numpy(rows[piece])])
+                             for piece in pieces)  # fmt: skip
+        for piece, seen in zip(pieces, inputs, strict=True):
+            truth = self.targets[torch.from_numpy(rows[piece])]
+            yield seen, truth.to(self.machine.device, non_blocking=True), torch.from_numpy(piece)
 
-def batches_of(loader: DataLoader[Any], machine: Machine) -> Iterator[Batch]:
-    """The loader's batches on the machine's device, inputs channels-last.
+    def inputs(self, drawn: Iterable[tuple[Rows, Views]]) -> Iterator[Tensor]:
+        """(b, 3, 224, 224) for each pair of rows and the views to take of them.
 
-    Raises:
-        DataError, ImageError: a file changed, vanished or became unreadable.
-    """
-    for batch in loader:
-        if isinstance(batch, MedxferError):
-            raise batch
-        inputs, targets, rows = batch
-        yield (
-            inputs.to(machine.device, memory_format=torch.channels_last, non_blocking=True),
-            targets.to(machine.device, non_blocking=True),
-            rows,
+        Values are of the machine's arithmetic. On a GPU the next pictures are read meanwhile.
+        """
+        return map(self._rendered, self.machine.ahead(self._fetched, drawn))
+
+    def input(self, rows: Rows, views: Views) -> Tensor:
+        """One batch of `inputs`."""
+        return self._rendered(self._fetched((rows, views)))
+
+    def _fetched(self, drawn: tuple[Rows, Views]) -> _Fetched:
+        rows, views = drawn
+        return self.machine.pinned(torch.from_numpy(self.store.take(rows).pixels)), views
+
+    def _rendered(self, fetched: _Fetched) -> Tensor:
+        pixels, views = fetched
+        device = self.machine.device
+        return render(
+            pixels.to(device, non_blocking=True),
+            views.to(device),
+            self.machine.dtype,
         )
 
 
-def _collate(items: list[Any]) -> Any:
-    for item in items:
-        if isinstance(item, MedxferError):
-            return item
-    return default_collate(items)
+def pieces_of(rows: Rows, size: int) -> list[Rows]:
+    """The rows cut into pieces of `size`, the last one shorter."""
+    return [rows[at : at + size] for at in range(0, len(rows), size)]

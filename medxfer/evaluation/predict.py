@@ -1,56 +1,66 @@
-"""From a network and a manifest to predictions."""
+"""From a network and pictures to predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Iterable
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
-from medxfer.data.manifest import Manifest
-from medxfer.evaluation.pictures import batches_of, evaluation_loader
+from medxfer.cache.room import CacheRoom
+from medxfer.data.manifest import Manifest, Split
+from medxfer.data.pixel_store import PixelStore
+from medxfer.evaluation.pictures import Batch, Pictures
 from medxfer.evaluation.predictions import Predictions
 from medxfer.machine import Machine
 from medxfer.models.freezing import evaluating
 
 
 def predict(
-    model: nn.Module, manifest: Manifest, machine: Machine, batch_size: int = 32
+    model: nn.Module,
+    manifest: Manifest,
+    split: Split,
+    room: CacheRoom,
+    machine: Machine,
+    batch_size: int = 32,
 ) -> Predictions:
-    """What the network says of every image of the manifest.
+    """What the network says of every image of a split.
 
     Raises:
         DataError, ImageError: a file changed or can no longer be read.
         EvaluationError: the network gave a number that is not finite.
     """
-    steps = predicting(model, manifest, evaluation_loader(manifest, machine, batch_size), machine)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            predictions: Predictions = end.value
-            return predictions
+    rows = manifest.rows(split)
+    with PixelStore(room, manifest) as store:
+        for _ in store.fill(rows):
+            pass
+        pictures = Pictures(store, manifest.targets(), machine)
+        steps = predicting(model, manifest.part(split), pictures.judged(rows, batch_size), machine)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                predictions: Predictions = end.value
+                return predictions
 
 
 def predicting(
-    model: nn.Module, manifest: Manifest, pictures: DataLoader[Any], machine: Machine
+    network: nn.Module, part: Manifest, batches: Iterable[Batch], machine: Machine
 ) -> Generator[int, None, Predictions]:
     """`predict` batch by batch: yields the images done so far, returns the predictions.
 
-    `pictures` is the manifest's evaluation loader, which may be used again. The network is left
-    in the modes it was in.
+    `batches` are what the network takes of every row of `part`. The network is left in the modes
+    it was in.
     """
-    logits = np.zeros((len(manifest), len(manifest.classes)))
+    logits = np.zeros((len(part), len(part.classes)))
     done = 0
-    for inputs, _, rows in batches_of(pictures, machine):
-        with evaluating(model), torch.inference_mode(), machine.autocast():
-            answer = model(inputs)
-        logits[rows.numpy()] = answer.double().cpu().numpy()
-        done += len(rows)
+    for inputs, _, places in batches:
+        with evaluating(network), torch.inference_mode(), machine.autocast():
+            answer = network(inputs)
+        logits[places.numpy()] = answer.double().cpu().numpy()
+        done += len(places)
         yield done
-    facts = manifest.table[["image", "file", "patient", "split"]].reset_index(drop=True)
-    truth = np.asarray(manifest.targets(), dtype=np.int64)
-    return Predictions(manifest.classes, facts, truth, logits)
+    facts = part.table[["image", "file", "patient", "split"]].reset_index(drop=True)
+    truth = np.asarray(part.targets(), dtype=np.int64)
+    return Predictions(part.classes, facts, truth, logits)

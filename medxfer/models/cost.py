@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +49,8 @@ class Cost:
     by_stage: Mapping[Stage, int]
     operations: int
     operations_by_stage: Mapping[Stage, int]
+    values_before: Mapping[Stage, int]
+    """Numbers of one picture that a stage takes; those of the head are pooled."""
     activation_bytes_by_stage: Mapping[Stage, int]
     largest_activation_bytes: int
 
@@ -91,6 +94,13 @@ def cost(depth: Depth, head: HeadConfig, classes: int) -> Cost:
     for name, module, output in passed:
         operations[stage_of(name)] += _operations(module, output)
         activations[stage_of(name)] += _kept_bytes(module, output)
+    last = {stage_of(name): output.numel() for name, _, output in passed}
+    stages = tuple(Stage)
+    values_before = {Stage.STEM: picture.numel()}
+    values_before |= {stage: last[before] for before, stage in pairwise(stages)}
+    values_before[Stage.HEAD] = next(
+        output.numel() for name, _, output in passed if stage_of(name) is Stage.HEAD
+    )
     by_stage = parameters_by_stage(model)
     return Cost(
         depth=depth,
@@ -99,6 +109,7 @@ def cost(depth: Depth, head: HeadConfig, classes: int) -> Cost:
         by_stage=by_stage,
         operations=sum(operations.values()),
         operations_by_stage=operations,
+        values_before=values_before,
         activation_bytes_by_stage=activations,
         largest_activation_bytes=max(output.numel() for _, _, output in passed) * _FLOAT,
     )
@@ -117,20 +128,24 @@ def estimate(
     epochs: int,
     throughput: Throughput,
     validation_images: int = 0,
+    views: int = 0,
 ) -> Estimate:
     """What training these stages would take, in float32 and without reading the pictures.
 
-    Stages before the first learning one are only run forward; from there on every activation of
-    a batch is kept. `images` and `validation_images` are those of one epoch.
+    Stages before the first learning one are only run forward: once for each of the `views` that
+    are kept of an image, or in every epoch if none are; for validation once. From there on every
+    activation of a batch is kept. `images` and `validation_images` are those of one epoch.
     """
     stages = tuple(Stage)
     first = min((stages.index(stage) for stage in learning), default=len(stages))
     frozen, moving = stages[:first], stages[first:]
 
-    forward = sum(cost.operations_by_stage[stage] for stage in frozen)
-    training = sum(cost.operations_by_stage[stage] for stage in moving) * TRAINING_PASSES
-    each = forward / throughput.forward + training / throughput.training
-    seconds = epochs * (images * each + validation_images * cost.operations / throughput.forward)
+    fixed = sum(cost.operations_by_stage[stage] for stage in frozen)
+    moved = sum(cost.operations_by_stage[stage] for stage in moving)
+    forward = fixed * (images * (views or epochs) + validation_images)
+    forward += moved * epochs * validation_images
+    training = moved * epochs * images * TRAINING_PASSES
+    seconds = forward / throughput.forward + training / throughput.training
 
     weights = cost.parameters + _LEARNING_COPIES * sum(cost.by_stage[stage] for stage in learning)
     kept = sum(cost.activation_bytes_by_stage[stage] for stage in moving)

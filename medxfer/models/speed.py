@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from statistics import median
 
 import torch
 
-from medxfer.config import Depth, HeadConfig
+from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.models.cost import TRAINING_PASSES, Throughput, cost
+from medxfer.models.prefix import Prefix
 from medxfer.models.preprocessing import CROP
 from medxfer.models.resnet import build
 
@@ -24,35 +28,32 @@ def measure(
 ) -> Throughput:
     """Run a ResNet-18 on random pictures for about `seconds` forward and as long in training.
 
-    `dtype` is the arithmetic of the forward pass: float32, or bfloat16 under autocast.
+    `dtype` is the arithmetic: float32, or bfloat16 (under autocast where the network learns). The
+    forward rate is that of frozen stages as a run computes them: with batch norm folded in, and on
+    a CPU one core a thread, each with pictures of its own.
     """
     device = torch.device(device)
     head = HeadConfig(kind="linear")
     model = build(Depth.RESNET18, 2, head).to(device, memory_format=torch.channels_last)
+    frozen = Prefix(model, Stage.HEAD, dtype)
     batch = BATCH[device.type]
-    pictures = torch.rand(batch, 3, CROP, CROP, device=device)
+    pictures = torch.rand(batch, 3, CROP, CROP, device=device, dtype=dtype)
     pictures = pictures.contiguous(memory_format=torch.channels_last)
-    operations = batch * cost(Depth.RESNET18, head, 2).operations
-
-    def forward() -> torch.Tensor:
-        with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-            logits: torch.Tensor = model(pictures)
-        return logits
-
-    def predict() -> None:
-        with torch.inference_mode():
-            forward()
-        _wait_for(device)
+    counted = cost(Depth.RESNET18, head, 2)
+    frozen_operations = counted.operations - counted.operations_by_stage[Stage.HEAD]
 
     def train() -> None:
         model.zero_grad(set_to_none=True)
-        forward().float().logsumexp(1).sum().backward()  # type: ignore[no-untyped-call]
+        with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+            logits: torch.Tensor = model(pictures)
+        logits.float().logsumexp(1).sum().backward()  # type: ignore[no-untyped-call]
         _wait_for(device)
 
-    model.eval()
-    forward_rate = rate(predict, operations, seconds)
+    with _side_by_side(lambda: frozen(pictures), device) as (forward, times):
+        forward_rate = rate(forward, times * batch * frozen_operations, seconds)
     model.train()
-    return Throughput(forward_rate, rate(train, operations * TRAINING_PASSES, seconds))
+    training_rate = rate(train, batch * counted.operations * TRAINING_PASSES, seconds)
+    return Throughput(forward_rate, training_rate)
 
 
 def rate(
@@ -69,6 +70,27 @@ def rate(
         step()
         durations.append(clock() - start)
     return operations / median(durations)
+
+
+@contextmanager
+def _side_by_side(
+    step: Callable[[], object], device: torch.device
+) -> Iterator[tuple[Callable[[], None], int]]:
+    """Something that does `step` in each of several threads at once, and in how many."""
+    threads = torch.get_num_threads()
+    times = threads if device.type == "cpu" else 1
+    alone = partial(torch.set_num_threads, 1) if device.type == "cpu" else None
+
+    def together() -> None:
+        for done in [pool.submit(step) for _ in range(times)]:
+            done.result()
+        _wait_for(device)
+
+    try:
+        with ThreadPoolExecutor(times, initializer=alone) as pool:
+            yield together, times
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _wait_for(device: torch.device) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from medxfer.cache.room import CacheRoom
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
@@ -41,6 +42,7 @@ def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
     check_unchanged(part)
     machine = choose(loaded.config)
     model = loaded.model.to(machine.device)
-    predictions = predict(model, part, machine, loaded.config.batch_size)
+    room = CacheRoom(workspace.cache)
+    predictions = predict(model, manifest, split, room, machine, loaded.config.batch_size)
     predictions.save(workspace.run(run).predictions(split))
     return predictions

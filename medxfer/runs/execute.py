@@ -14,12 +14,10 @@ import torch
 from torchvision.models import ResNet
 
 from medxfer import lock
+from medxfer.cache.room import CacheRoom
 from medxfer.config import TrainConfig
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.errors import MedxferError, RunError
-from medxfer.evaluation.pictures import evaluation_loader
-from medxfer.evaluation.predict import predicting
-from medxfer.evaluation.predictions import Predictions
 from medxfer.events import (
     EpochFinished,
     Event,
@@ -31,7 +29,7 @@ from medxfer.events import (
     Started,
     Stopped,
 )
-from medxfer.machine import Machine, versions
+from medxfer.machine import versions
 from medxfer.models import checkpoint
 from medxfer.models.resnet import build, parameters_by_stage
 from medxfer.models.weights.load import apply
@@ -39,6 +37,7 @@ from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
+from medxfer.training.judge import judge
 from medxfer.training.plan import plan
 from medxfer.training.preflight import Ready, check
 
@@ -46,6 +45,8 @@ log = logging.getLogger(__name__)
 
 _RESERVE = 1 << 16
 """Bytes kept on the disk for the last event of a run that fills it."""
+_TIMES_A_SAVE = 20
+"""A save is put off until this many times its duration have passed since the one before."""
 _AFTER_A_STOP = 30
 """Seconds that predictions may take after a stop; what is missing is made when asked for."""
 
@@ -100,25 +101,29 @@ def _events(
 ) -> Iterator[Event]:
     begin = time.monotonic()
     ready = check(workspace, config)
-    manifest = ready.manifest
+    manifest, machine, room = ready.manifest, ready.machine, CacheRoom(workspace.cache)
     model = _network(config, ready)
     yield _started(config, ready, model)
-    stopped = False
-    for event in fit(model, manifest, config, ready.machine, should_stop):
+    keeper = _Keeper(model, paths, config, manifest)
+    phases, learned, stopped = plan(config), 0, False
+    for event in fit(model, manifest, config, machine, room, should_stop):
         if isinstance(event, EpochFinished) and event.best:
-            _keep(model, paths, config, manifest, event.epoch)
+            learned = event.phase
+            keeper.offer(event.epoch)
         if isinstance(event, Fitted):
             stopped = event.reason == "stop_requested"
-            if event.best_epoch is None:
-                _keep(model, paths, config, manifest, epoch=0)
+            keeper.keep(event.best_epoch or 0)
         yield event
     patience = time.monotonic() + _AFTER_A_STOP
 
     def give_up() -> bool:
         return time.monotonic() > patience if stopped else should_stop()
 
+    first = phases[learned].stages[0]
     for split in PARTS[1:]:
-        predictions = _predicted(model, manifest.part(split), ready.machine, config, give_up)
+        predictions = yield from judge(
+            model, manifest, split, first, config, machine, room, give_up
+        )
         if predictions is not None:
             predictions.save(paths.predictions(split))
             yield PredictionsSaved(split=split, images=len(predictions))
@@ -127,23 +132,42 @@ def _events(
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)
 
 
-def _predicted(
-    model: ResNet,
-    part: Manifest,
-    machine: Machine,
-    config: TrainConfig,
-    give_up: Callable[[], bool],
-) -> Predictions | None:
-    """What the network says of a part; None if it has no images or it is time to give up."""
-    pictures = evaluation_loader(part, machine, config.batch_size)
-    steps = predicting(model, part, pictures, machine)
-    while len(part) and not give_up():
-        try:
-            next(steps)
-        except StopIteration as end:
-            predictions: Predictions = end.value
-            return predictions
-    return None
+class _Keeper:
+    """Saves the best epoch, but spends no more than a twentieth of the time on it.
+
+    Epochs over cached features take less time than writing the network does. What is put off is
+    saved with the next best epoch, or at the end.
+    """
+
+    def __init__(
+        self, model: ResNet, paths: RunPaths, config: TrainConfig, manifest: Manifest
+    ) -> None:
+        self._model, self._paths, self._config = model, paths, config
+        self._classes = manifest.classes
+        self._saved: int | None = None
+        self._next = 0.0
+
+    def offer(self, epoch: int) -> None:
+        """The network has the weights of this epoch, which is the best so far."""
+        if time.monotonic() >= self._next:
+            self.keep(epoch)
+
+    def keep(self, epoch: int) -> None:
+        """Save the network as it is now, unless this epoch is saved already."""
+        if epoch == self._saved:
+            return
+        begin = time.monotonic()
+        checkpoint.save(
+            self._model,
+            self._paths.checkpoints,
+            depth=self._config.depth,
+            head=self._config.head,
+            classes=self._classes,
+            epoch=epoch,
+        )
+        self._saved = epoch
+        end = time.monotonic()
+        self._next = end + _TIMES_A_SAVE * (end - begin)
 
 
 def _network(config: TrainConfig, ready: Ready) -> ResNet:
@@ -152,19 +176,6 @@ def _network(config: TrainConfig, ready: Ready) -> ResNet:
     model = build(config.depth, len(ready.manifest.classes), config.head)
     apply(model, ready.weights)
     return model.to(ready.machine.device, memory_format=torch.channels_last)
-
-
-def _keep(
-    model: ResNet, paths: RunPaths, config: TrainConfig, manifest: Manifest, epoch: int
-) -> None:
-    checkpoint.save(
-        model,
-        paths.checkpoints,
-        depth=config.depth,
-        head=config.head,
-        classes=manifest.classes,
-        epoch=epoch,
-    )
 
 
 def _started(config: TrainConfig, ready: Ready, model: ResNet) -> Started:

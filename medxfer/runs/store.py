@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,7 +97,8 @@ def load_run(workspace: Workspace, run: str) -> Run:
     paths, spec = run_folder(workspace, run), _spec(workspace, run)
     alive = lock.is_held(paths.lock)  # asked first: a run that ends meanwhile is not lost
     events, _ = journal.read(paths.events)
-    summary = summarise(run, spec.settings, spec.created, events, alive=alive)
+    kept = _kept_epoch(paths)
+    summary = summarise(run, spec.settings, spec.created, events, alive=alive, kept=kept)
     return Run(summary, spec.settings, events, paths)
 
 
@@ -158,6 +160,14 @@ def trained_on(run: Run, manifest: Manifest) -> None:
 def _is_over(state: RunState) -> bool:
     """Whether the line will not change; a lost run may be taken up again."""
     return state.ended and state is not RunState.LOST
+
+
+def _kept_epoch(paths: RunPaths) -> int | None:
+    """The epoch that the record beside the weights names; read here, since torch is not needed."""
+    try:
+        return int(json.loads((paths.checkpoints / "best.json").read_bytes())["epoch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _summary(workspace: Workspace, run: str) -> RunSummary | None:

@@ -87,12 +87,24 @@ def state_of(events: Sequence[Event], *, alive: bool, created: datetime) -> RunS
 
 
 def summarise(
-    run: str, config: TrainConfig, created: datetime, events: Sequence[Event], *, alive: bool
+    run: str,
+    config: TrainConfig,
+    created: datetime,
+    events: Sequence[Event],
+    *,
+    alive: bool,
+    kept: int | None,
 ) -> RunSummary:
-    """The line about a run, from its settings and its events."""
+    """The line about a run, from its settings, its events and the epoch whose weights are `kept`.
+
+    Weights are not written after every epoch. Of a run that was cut off, the best epoch is the one
+    that can be used; later and better ones are lost.
+    """
     epochs = [event for event in events if isinstance(event, EpochFinished)]
-    best = next((event for event in reversed(epochs) if event.best), None)
     fitted = next((event for event in events if isinstance(event, Fitted)), None)
+    cut_off = fitted is None and state_of(events, alive=alive, created=created).ended
+    bests = [event for event in reversed(epochs) if event.best]
+    best = next((event for event in bests if not cut_off or event.epoch == kept), None)
     failed = next((event for event in events if isinstance(event, Failed)), None)
     return RunSummary(
         run=run,

@@ -34,8 +34,10 @@ def main(arguments: list[str]) -> int:
     os.nice(_NICENESS)
     stop = stop_on_signal()
     # torch takes seconds to import; by then the signals are already heeded
+    from medxfer.machine import keep_freed_memory
     from medxfer.runs.execute import execute
 
+    keep_freed_memory()
     kinds = [event.kind for event in execute(Workspace(Path(root)), run, stop.is_set)]
     return 1 if kinds[-1] == "failed" else 0
 

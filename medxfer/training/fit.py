@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torchvision.models import ResNet
 
+from medxfer.cache.room import CacheRoom
 from medxfer.config import TrainConfig
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import EvaluationError, TrainingError
@@ -26,79 +28,87 @@ from medxfer.training.lessons import Lessons
 from medxfer.training.loss import build_loss
 from medxfer.training.optimiser import Course, build_optimiser
 from medxfer.training.plan import plan
+from medxfer.training.step import Step
 from medxfer.training.watch import StopRequestedError, Watch
 
 Answers = tuple[Tensor, Tensor]
 """Logits (n, k) and class indices (n,) of a pass over n pictures."""
 
 TWO_CLASSES = 2
+HALVED = (
+    "The memory of the device was too small for a whole batch: from here on each batch is taken in "
+    "two halves whose gradients are added. Batch norm sees half as many images at a time."
+)
 
 
 def fit(
-    model: nn.Module,
+    model: ResNet,
     manifest: Manifest,
     config: TrainConfig,
     machine: Machine,
+    room: CacheRoom,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Teach the network on the train part; keep the epoch that is best on the validation part.
 
     The network, already on the machine's device, is changed in place: while the caller holds an
     `EpochFinished` it has the weights of that epoch, after `Fitted` those of the best one (the
-    latest, if no epoch was best). The test part is not looked at. `should_stop` is asked after
-    every batch.
+    latest, if no epoch was best). The test part is not looked at. What is computed once, decoded
+    images and the features of frozen stages, is kept in `room`. `should_stop` is asked after every
+    batch.
 
     Raises:
         TrainingError: the loss is no longer a finite number.
         DataError, ImageError: a file changed or can no longer be read.
     """
     torch.manual_seed(config.seed)
-    train, held_out = manifest.part(Split.TRAIN), manifest.part(Split.VALIDATION)
-    lessons = Lessons(train, held_out, config, machine)
-    loss = build_loss(config, train.targets(), len(manifest.classes)).to(machine.device)
+    targets = manifest.part(Split.TRAIN).targets()
+    loss = build_loss(config, targets, len(manifest.classes)).to(machine.device)
     figures = partial(_figures, loss, manifest.classes)
-    watch = Watch(machine, config.epochs * lessons.batches_an_epoch, should_stop)
     best = Best(config.monitor)
     reason: Literal["completed", "early_stopping", "stop_requested"] = "completed"
     epoch = 0
-    try:
-        for number, phase in enumerate(plan(config)):
-            yield PhaseStarted(phase=number, epoch=epoch + 1)
-            let_learn(model, phase.stages)
-            optimiser = build_optimiser(model, phase, config.optimiser)
-            course = Course(optimiser, config.optimiser, lessons.train_batches, phase.epochs)
-            since_better, reason = 0, "completed"
-            for epochs_left in reversed(range(phase.epochs)):
-                epoch += 1
-                begin = time.monotonic()
-                rate = course.learning_rate
-                watch.start(epoch, "train", lessons.train_batches)
-                answers = yield from _learn(
-                    model, lessons.train(epoch), loss, optimiser, course, machine, watch
-                )
-                learned = figures(*answers)
-                _require_finite(learned["loss"], rate)
-                watch.start(epoch, "val", len(lessons.validation))
-                answers = yield from _judge(model, lessons, machine, watch, rate)
-                judged = figures(*answers)
-                course.after_epoch(judged)
-                better = best.offer(epoch, judged, model)
-                since_better = 0 if better else since_better + 1
-                yield EpochFinished(
-                    epoch=epoch,
-                    phase=number,
-                    learning_rate=rate,
-                    train=learned,
-                    validation=judged,
-                    seconds=time.monotonic() - begin,
-                    best=better,
-                )
-                if epochs_left and since_better == config.early_stopping:
-                    watch.skip(epochs_left * lessons.batches_an_epoch)
-                    reason = "early_stopping"
-                    break
-    except StopRequestedError:
-        reason = "stop_requested"
+    with closing(Lessons(model, manifest, config, machine, room, should_stop)) as lessons:
+        watch = Watch(machine, config.epochs * lessons.batches_an_epoch, should_stop)
+        try:
+            for number, phase in enumerate(plan(config)):
+                yield PhaseStarted(phase=number, epoch=epoch + 1)
+                let_learn(model, phase.stages)
+                with watch.set_aside():
+                    yield from lessons.begin(phase)
+                optimiser = build_optimiser(model, phase, config.optimiser)
+                course = Course(optimiser, config.optimiser, lessons.train_batches, phase.epochs)
+                step = Step(lessons.network, loss, optimiser, machine)
+                since_better, reason = 0, "completed"
+                for epochs_left in reversed(range(phase.epochs)):
+                    epoch += 1
+                    begin = time.monotonic()
+                    rate = course.learning_rate
+                    watch.start(epoch, "train", lessons.train_batches)
+                    answers = yield from _learn(step, lessons.train(epoch), course, watch)
+                    learned = figures(*answers)
+                    _require_finite(learned["loss"], rate)
+                    watch.start(epoch, "val", lessons.judged_batches(Split.VALIDATION))
+                    answers = yield from _judge(lessons, manifest, machine, watch, rate)
+                    judged = figures(*answers)
+                    course.after_epoch(judged)
+                    better = best.offer(epoch, judged, model)
+                    since_better = 0 if better else since_better + 1
+                    yield EpochFinished(
+                        epoch=epoch,
+                        phase=number,
+                        learning_rate=rate,
+                        train=learned,
+                        validation=judged,
+                        seconds=time.monotonic() - begin,
+                        best=better,
+                    )
+                    if epochs_left and since_better == config.early_stopping:
+                        watch.skip(epochs_left * lessons.batches_an_epoch)
+                        reason = "early_stopping"
+                        break
+        except StopRequestedError:
+            reason = "stop_requested"
     if best.epoch is None:
         yield Note(
             level="warning",
@@ -110,38 +120,32 @@ def fit(
 
 
 def _learn(
-    model: nn.Module,
-    batches: Iterable[Batch],
-    loss: nn.Module,
-    optimiser: Optimizer,
-    course: Course,
-    machine: Machine,
-    watch: Watch,
-) -> Generator[Progress, None, Answers]:
+    step: Step, batches: Iterable[Batch], course: Course, watch: Watch
+) -> Generator[Progress | Note, None, Answers]:
     """One pass over the training pictures; the answers given on the way."""
     answers: list[Tensor] = []
     truths: list[Tensor] = []
+    halved = step.halved
     for inputs, truth, _ in batches:
-        with machine.autocast():
-            logits = model(inputs)
-        cost = loss(logits.float(), truth)
-        optimiser.zero_grad()
-        cost.backward()
-        optimiser.step()
+        logits, cost = step(inputs, truth)
         course.after_batch()
-        answers.append(logits.detach().float())
+        answers.append(logits)
         truths.append(truth)
-        if progress := watch.batch_done(len(truth), cost.detach()):
+        if step.halved and not halved:
+            halved = True
+            yield Note(level="warning", text=HALVED)
+        if progress := watch.batch_done(len(truth), cost):
             _require_finite(progress.loss, course.learning_rate)
             yield progress
     return torch.cat(answers), torch.cat(truths)
 
 
 def _judge(
-    model: nn.Module, lessons: Lessons, machine: Machine, watch: Watch, learning_rate: float
+    lessons: Lessons, manifest: Manifest, machine: Machine, watch: Watch, learning_rate: float
 ) -> Generator[Progress, None, Answers]:
     """One pass over the validation pictures, in evaluation mode."""
-    steps = predicting(model, lessons.held_out, lessons.validation, machine)
+    part = manifest.part(Split.VALIDATION)
+    steps = predicting(lessons.network, part, lessons.judged(Split.VALIDATION), machine)
     before = 0
     while True:
         try:

@@ -54,11 +54,14 @@ def cosine(step: int, warm: int, total: int) -> float:
 
 
 def build_optimiser(model: nn.Module, phase: Phase, config: OptimiserConfig) -> AdamW:
-    """AdamW over the parameters that learn now, at the phase's learning rate."""
+    """AdamW over the parameters that learn now, at the phase's learning rate.
+
+    Fused: one pass over the parameters instead of a dozen, on CPUs as on GPUs.
+    """
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return AdamW(
         learning,
         lr=phase.learning_rate,
         weight_decay=config.weight_decay,
-        fused=learning[0].is_cuda,
+        fused=True,
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import Sampler
+from numpy.typing import NDArray
 
 from medxfer.training.loss import class_weights
-
-Draw = tuple[int, int]
-"""Epoch and row: enough for a loader process to augment the same way in any process."""
 
 
 def seed_of(*numbers: int) -> int:
@@ -19,18 +16,17 @@ def seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
-class EpochBatches(Sampler[list[Draw]]):
-    """Batches of (epoch, row), shuffled anew each epoch.
+class EpochBatches:
+    """Batches of images, by their place in the training part, shuffled anew each epoch.
 
-    `balanced` draws rows with replacement so that every class is equally likely. A last batch of
+    `balanced` draws images with replacement so that every class is equally likely. A last batch of
     a single image is left out, since batch norm has no variance to estimate from it.
     """
 
     def __init__(
         self, targets: Sequence[int], classes: int, batch: int, seed: int, *, balanced: bool
     ) -> None:
-        self.epoch = 1
-        self._rows = len(targets)
+        self._images = len(targets)
         self._batch = batch
         self._seed = seed
         self._weights = (
@@ -38,17 +34,17 @@ class EpochBatches(Sampler[list[Draw]]):
         )
 
     def __len__(self) -> int:
-        full, rest = divmod(self._rows, self._batch)
+        full, rest = divmod(self._images, self._batch)
         return full + (rest > 1)
 
-    def __iter__(self) -> Iterator[list[Draw]]:
-        generator = torch.Generator().manual_seed(seed_of(self._seed, self.epoch))
+    def of(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The batches of one epoch."""
+        generator = torch.Generator().manual_seed(seed_of(self._seed, epoch))
         if self._weights is None:
-            order = torch.randperm(self._rows, generator=generator)
+            order = torch.randperm(self._images, generator=generator)
         else:
             order = torch.multinomial(
-                self._weights, self._rows, replacement=True, generator=generator
+                self._weights, self._images, replacement=True, generator=generator
             )
-        for number in range(len(self)):
-            rows = order[number * self._batch : (number + 1) * self._batch]
-            yield [(self.epoch, row) for row in rows.tolist()]
+        places = order.numpy()
+        return [places[at * self._batch : (at + 1) * self._batch] for at in range(len(self))]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from torch import Tensor
 
-from medxfer.events import Progress
+from medxfer.events import Preparing, Progress
 from medxfer.machine import Machine
 
 _BETWEEN_REPORTS = 0.5  # seconds
@@ -16,6 +17,43 @@ _BETWEEN_REPORTS = 0.5  # seconds
 
 class StopRequestedError(Exception):
     """The person said stop. `fit` catches it; it is not a fault."""
+
+
+class Preparation:
+    """Turns work that is done once, perhaps in several parts, into `Preparing` events.
+
+    Of a part, what was done by an earlier run does not count: neither as done nor as to do.
+    """
+
+    def __init__(self, step: Literal["pixels", "features"], images: int = 0) -> None:
+        """`images` are those of all parts, where there are several."""
+        self._step: Literal["pixels", "features"] = step
+        self._after = images
+        self._before = self._done = 0
+        self._began: float | None = None
+        self._reported = 0.0
+
+    def report(self, done: int, total: int) -> Preparing | None:
+        """So many of the missing images of this part are done; an event if one is due."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        self._done = done
+        if now - self._reported < _BETWEEN_REPORTS:
+            return None
+        self._reported = now
+        done += self._before
+        # Of the parts that follow, all images are taken to be missing.
+        to_do = self._before + total + self._after
+        rate = done / max(now - self._began, 1e-6)
+        left = (to_do - done) / rate if done else None
+        return Preparing(step=self._step, done=done, total=to_do, seconds_left=left)
+
+    def next_part(self, images: int) -> None:
+        """The part before is done; this one has so many images, missing or not."""
+        self._before += self._done
+        self._done = 0
+        self._after -= images
 
 
 class Watch:
@@ -32,6 +70,15 @@ class Watch:
         self._done = 0
         self._begin = time.monotonic()
         self._reported = 0.0
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Time spent in here is not time of a batch."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self._begin += time.monotonic() - begin
 
     def start(self, epoch: int, step: Literal["train", "val"], batches: int) -> None:
         """Begin the training or the validation half of an epoch."""

@@ -66,7 +66,7 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     assert imported["patients"] == 32
     assert imported["skipped"] == []
 
-    trained = call("train", "--data", "again", *TRAIN)
+    trained = call("train", "--data", "again", "--views", 3, *TRAIN)
     assert trained.keys() >= {"run", "state", "best_epoch", "seconds", "validation"}
     assert trained["state"] == "finished"
     assert trained["validation"].keys() >= {"auroc", "accuracy", "loss"}
@@ -76,7 +76,9 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     assert listed.items() >= {
         "run": run, "state": "finished", "data": "again", "depth": 18, "strategy": "none",
     }.items()  # fmt: skip
-    assert len(call("runs", "show", run)["history"]) == 1
+    shown = call("runs", "show", run)
+    assert len(shown["history"]) == 1
+    assert shown["config"]["views"] == 3
     assert call("runs", "stop", run) == {"run": run, "state": "finished", "stop_requested": False}
 
     for split, n in {"test": 8, "val": 8, "train": 16}.items():
@@ -101,13 +103,17 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     assert "page.png" in refused["reason"]
 
 
-def test_a_path_is_imported_on_the_way(
-    call: Callable[..., Any], small_data: str, tmp_path: Path, workspace: Workspace
+def test_a_path_is_imported_and_decoded_on_the_way_and_once(
+    small_data: str, tmp_path: Path, workspace: Workspace
 ) -> None:
     folder = tmp_path / "small"
     folder.rename(tmp_path / "scans")
-    for _ in range(2):
-        assert call("train", "--data", tmp_path / "scans", *TRAIN)["state"] == "finished"
+    words = ["train", "--data", tmp_path / "scans", *TRAIN, "--workspace", workspace.root]
+    first, again = invoke(*words), invoke(*words)
+    assert first.stdout.startswith("Finished.")
+    assert again.stdout.startswith("Finished.")
+    assert "Decoding images: 24\n" in first.stderr
+    assert "Decoding" not in again.stderr
     assert len(load_manifest(workspace, "scans")) == 32
 
 
@@ -158,6 +164,7 @@ def test_what_is_in_use_is_not_deleted_and_all_else_is(
         (["evaluate", "nothing"], "no run 'nothing'"),
         (["train", "--data", "nothing", "--weights", "none"], "no data set called 'nothing'"),
         (["train", "--data", "x", "--depth", "19", "--epochs", "0"], "depth = 19"),
+        (["train", "--data", "x", "--views", "65"], "views = 65"),
         (["train"], "Missing option"),
         (["frobnicate"], "No such command"),
     ],

@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,15 @@ import pytest
 import torch
 
 from medxfer import lock
-from medxfer.config import TrainConfig
+from medxfer.cache.room import CacheRoom
+from medxfer.config import Monitor, TrainConfig
 from medxfer.data.library import load_manifest, resplit
-from medxfer.data.manifest import Split
+from medxfer.data.manifest import PARTS, Split
 from medxfer.data.readers import read_picture
 from medxfer.errors import EvaluationError, RunError, WeightsError
 from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.predict import predict
-from medxfer.events import Event, Failed, Fitted, Started
+from medxfer.events import EpochFinished, Event, Failed, Fitted, Started
 from medxfer.executors.local import start
 from medxfer.machine import on_cpu
 from medxfer.models.preprocessing import to_input
@@ -68,7 +68,7 @@ def test_a_finished_run_holds_what_is_needed_to_use_and_judge_it(
     assert len(list(loaded.paths.checkpoints.glob("*.safetensors"))) == 1
     for split in (Split.VALIDATION, Split.TEST):
         saved = load_predictions(workspace, run, split)
-        again = predict(model.model, manifest.part(split), on_cpu())
+        again = predict(model.model, manifest, split, CacheRoom(workspace.cache), on_cpu())
         np.testing.assert_allclose(saved.logits, again.logits, atol=1e-4)
         assert saved.facts["image"].tolist() == manifest.part(split).table["image"].tolist()
     validation = load_predictions(workspace, run, "val")
@@ -157,18 +157,54 @@ def test_a_run_is_not_judged_on_splits_or_classes_it_was_not_trained_on(
 
 
 def test_a_failed_run_keeps_its_best_epoch_for_use(
-    workspace: Workspace, small_config: TrainConfig
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 3}))
-    events = execute(workspace, run)
-    for event in events:
+
+    def no_number(*_: object) -> Iterator[int]:
+        raise EvaluationError("The model gave no valid number.")
+        yield 0
+
+    for event in execute(workspace, run):
         if event.kind == "epoch_finished":
-            victim = load_manifest(workspace, small_config.data).paths()[-1]
-            victim.write_bytes(b"")
+            monkeypatch.setattr("medxfer.training.fit.predicting", no_number)
     summary = load_run(workspace, run).summary
     assert summary.state is RunState.FAILED
+    assert "diverged" in summary.problem
     assert summary.has_model
-    assert load_model(workspace, run).epoch == 1
+    assert load_model(workspace, run).epoch == summary.best_epoch == 1
+
+
+def test_of_a_run_that_was_cut_off_the_best_epoch_is_the_one_whose_weights_are_there(
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saving is put off while epochs are short: what was told is not always what was kept."""
+    monkeypatch.setattr(execution, "_TIMES_A_SAVE", 1e9)
+    config = small_config.model_copy(update={"epochs": 4, "monitor": Monitor.LOSS})
+    run, _ = create_run(workspace, config)
+    told = []
+    events = execute(workspace, run)
+    for event in events:
+        if isinstance(event, EpochFinished) and event.best:
+            told.append(event.epoch)
+            if len(told) == 2:
+                break
+    events.close()
+    summary = load_run(workspace, run).summary
+    assert summary.state is RunState.LOST
+    assert load_model(workspace, run).epoch == summary.best_epoch == told[0]
+
+
+def test_what_learned_files_do_later_does_not_matter(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    """Decoded once, the pictures of a run are its own."""
+    run, _ = create_run(workspace, small_config)
+    for event in execute(workspace, run):
+        if event.kind == "epoch_finished":
+            for path in load_manifest(workspace, small_config.data).part(Split.TRAIN).paths():
+                path.unlink(missing_ok=True)
+    assert load_run(workspace, run).summary.state is RunState.FINISHED
 
 
 def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_saved(
@@ -226,12 +262,14 @@ def test_predictions_belong_to_their_pictures(
             return inputs.mean(dim=(1, 2, 3))[:, None] * torch.tensor([[1.0, -1.0]])
 
     manifest = load_manifest(workspace, small_config.data)
-    for workers in (0, 1):
-        machine = replace(on_cpu(), workers=workers)
-        said = predict(Mean(), manifest, machine, batch_size=5)
-        alone = [to_input(read_picture(path).pixels).mean().item() for path in manifest.paths()]
-        np.testing.assert_allclose(said.logits[:, 0], alone, atol=1e-5)
-        assert said.facts["file"].tolist() == manifest.table["file"].tolist()
+    for split in PARTS:
+        part = manifest.part(split)
+        said = predict(Mean(), manifest, split, CacheRoom(workspace.cache), on_cpu(), batch_size=5)
+        alone = [to_input(read_picture(path).pixels).mean().item() for path in part.paths()]
+        # a quarter of a grey level: the store keeps small pictures as they are, to_input enlarges
+        # them to whole grey levels first
+        np.testing.assert_allclose(said.logits[:, 0], alone, atol=5e-3)
+        assert said.facts["file"].tolist() == part.table["file"].tolist()
 
 
 def test_a_stop_before_the_first_epoch_ends_leaves_a_usable_network(

@@ -64,7 +64,7 @@ def test_the_state_is_the_sum_of_events_and_liveness(
 
 def test_the_summary_follows_the_best_epoch() -> None:
     events = [epoch(1, 0.7, best=True), epoch(2, 0.9, best=True), epoch(3, 0.8, best=False)]
-    line = summarise("r", CONFIG, NOW, events, alive=True)
+    line = summarise("r", CONFIG, NOW, events, alive=True, kept=None)
     assert (line.epochs, line.best_epoch, line.validation["auroc"]) == (3, 2, 0.9)
 
 

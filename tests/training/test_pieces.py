@@ -1,5 +1,6 @@
 """Loss, sampling, learning rate and augmentation, against what others compute."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,14 +8,13 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
-from torchvision.transforms import v2
 
-from medxfer.config import Imbalance, Monitor, OptimiserConfig, Preset, Schedule, TrainConfig
-from medxfer.training.augmentation import PRESET_WORDS, augment, augmentation
+from medxfer.config import Imbalance, Monitor, OptimiserConfig, Schedule, TrainConfig
 from medxfer.training.best import Best
 from medxfer.training.loss import FocalLoss, build_loss, class_weights
 from medxfer.training.optimiser import Course, cosine
 from medxfer.training.sampling import EpochBatches, seed_of
+from medxfer.training.watch import Preparation
 
 TARGETS = [0] * 6 + [1] * 3 + [2]
 
@@ -51,11 +51,9 @@ def test_every_choice_of_loss_is_finite_and_has_a_gradient(imbalance: Imbalance)
 
 def batches(size: int, *, balanced: bool = False, epoch: int = 1, seed: int = 0) -> list[list[int]]:
     sampler = EpochBatches(TARGETS, 3, size, seed, balanced=balanced)
-    sampler.epoch = epoch
-    drawn = list(sampler)
+    drawn = sampler.of(epoch)
     assert len(drawn) == len(sampler)
-    assert all(number == epoch for batch in drawn for number, _ in batch)
-    return [[row for _, row in batch] for batch in drawn]
+    return [batch.tolist() for batch in drawn]
 
 
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
@@ -135,26 +133,19 @@ def test_the_best_weights_are_a_copy_and_come_back() -> None:
     assert torch.equal(model.weight, kept)
 
 
-@pytest.mark.parametrize("preset", Preset)
-def test_augmentation_is_a_function_of_its_seed(preset: Preset) -> None:
-    transform = augmentation(preset)
-    picture = torch.randint(0, 256, (3, 300, 260), dtype=torch.uint8)
-    before = torch.random.get_rng_state()
-    first, again, other = (augment(transform, picture, seed) for seed in (1, 1, 2))
-    assert first.shape == (3, 224, 224)
-    assert first.dtype is torch.float32
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert torch.equal(before, torch.random.get_rng_state())
-    assert PRESET_WORDS[preset]
-
-
-def test_a_radiograph_is_never_mirrored() -> None:
-    picture = torch.zeros(3, 256, 256, dtype=torch.uint8)
-    picture[:, :, :128] = 255
-    transform = augmentation(Preset.RADIOGRAPH)
-    for seed in range(60):
-        varied = augment(transform, picture, seed)
-        assert varied[..., :60].mean() > varied[..., -60:].mean()
-    mirrors = [type(step) for step in augmentation(Preset.ARTICLE).transforms]
-    assert v2.RandomHorizontalFlip in mirrors
+def test_preparing_in_parts_only_goes_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three parts of 10, 4 of the second already there, an image a second."""
+    clock = itertools.count(100.0)
+    monkeypatch.setattr("medxfer.training.watch.time.monotonic", lambda: next(clock))
+    preparation = Preparation("features", 30)
+    told = []
+    for missing in (10, 6, 10):
+        preparation.next_part(10)
+        told += [preparation.report(done, missing) for done in range(missing + 1)]
+    events = [event for event in told if event]
+    assert len(events) == len(told)
+    assert [event.done for event in events] == [*range(11), *range(10, 17), *range(16, 27)]
+    assert [event.total for event in events] == [30] * 11 + [26] * 18
+    assert events[0].seconds_left is None
+    assert events[5].seconds_left == pytest.approx(25)
+    assert events[-1].seconds_left == 0

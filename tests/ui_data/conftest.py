@@ -25,7 +25,7 @@ def home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The empty workspace that the app shows; this computer's speed is made up."""
     monkeypatch.setenv(HOME_VARIABLE, str(workspace.root))
     monkeypatch.setattr(
-        "medxfer.ui.new_run.costs.measure", lambda device, dtype: SPEED, raising=True
+        "medxfer.ui.new_run.here.measure", lambda device, dtype: SPEED, raising=True
     )
     st.cache_data.clear()
     return workspace

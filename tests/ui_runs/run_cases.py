@@ -21,9 +21,11 @@ from medxfer.events import (
     PhasePlan,
     PhaseStarted,
     PredictionsSaved,
+    Preparing,
     Progress,
     Started,
 )
+from medxfer.files import write_json
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
 from medxfer.runs.store import create_run
@@ -69,6 +71,12 @@ def progress(number: int, batch: int = 3, step: str = "train") -> Progress:
     )  # fmt: skip
 
 
+def preparing(
+    step: str = "features", done: int = 1200, seconds_left: float | None = 5.2
+) -> Preparing:
+    return Preparing(step=step, done=done, total=2466, seconds_left=seconds_left)
+
+
 def learned(on: Manifest | None = None) -> list[Event]:
     """The events of a run up to its second of four epochs."""
     return [
@@ -110,13 +118,15 @@ def predictions(
 
 
 def add_run(place: Workspace, events: Sequence[Event], data: str = "chests") -> str:
-    """A run whose folder holds these events; its id."""
+    """A run whose folder holds these events, and word of its best epoch's weights; its id."""
     config = TrainConfig(
         data=data, weights="none", epochs=4, strategy=StrategyConfig(name="progressive")
     )
     run, _ = create_run(place, config)
     for event in events:
         append(place.run(run).events, event)
+    if best := [event.epoch for event in events if isinstance(event, EpochFinished) and event.best]:
+        write_json(place.run(run).checkpoints / "best.json", {"epoch": best[-1]})
     return run
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from run_cases import add_run, completed, epoch, learned, progress, started
+from run_cases import add_run, completed, epoch, learned, preparing, progress, started
 
-from medxfer.events import Event, PhasePlan, PhaseStarted
+from medxfer.events import Event, Fitted, Note, PhasePlan, PhaseStarted
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
 from medxfer.ui.runs.charts import CURVES, curve_data
@@ -51,6 +51,15 @@ def test_progress_counts_the_epochs_done_and_the_part_of_this_one() -> None:
     half = total(*learned(), PhaseStarted(phase=1, epoch=3), progress(3, batch=5))
     assert half.fraction == pytest.approx((2 + 0.9 * 0.5) / 4)
     assert total(*completed()).fraction == 1
+
+
+def test_preparing_lasts_until_anything_else_happens() -> None:
+    begun = [started(), PhaseStarted(phase=0, epoch=1), preparing("pixels", 9), preparing()]
+    assert total(*begun).preparing == begun[-1]
+    stopped = Fitted(reason="stop_requested", best_epoch=None, validation={})
+    for after in (Note(text="Kept."), progress(1), epoch(1), stopped):
+        assert total(*begun, after).preparing is None
+    assert total(*completed()[:-3], preparing("pixels")).preparing is not None
 
 
 def test_a_phase_that_ends_early_shortens_the_plan() -> None:

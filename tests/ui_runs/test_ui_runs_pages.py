@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
-from run_cases import add_run, completed, epoch, learned, progress, select, started, words
+from run_cases import (
+    add_run,
+    completed,
+    epoch,
+    learned,
+    preparing,
+    progress,
+    select,
+    started,
+    words,
+)
 from streamlit.testing.v1 import AppTest
 
+from medxfer.config import TrainConfig
 from medxfer.errors import RunError
-from medxfer.events import Failed, Fitted, Note, PredictionsSaved, Stopped
+from medxfer.events import (
+    Event,
+    Failed,
+    Fitted,
+    Note,
+    PhaseStarted,
+    PredictionsSaved,
+    Preparing,
+    Stopped,
+)
 from medxfer.lock import held
 from medxfer.paths import Workspace
 from medxfer.runs.journal import append
 from medxfer.runs.store import list_runs
+from medxfer.ui.runs.settings import settings_table
 
 RUNS, RUN = "pages/train/runs.py", "pages/train/run.py"
 RESULT = "pages/results/result.py"
@@ -74,6 +96,53 @@ def test_a_running_run_shows_where_it_is(home: Workspace, open_page: Open) -> No
         assert shown["Memory"] == "900 MB"
         assert "Training" in words(app)
         assert "best epoch so far, 2 of 2" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("event", "text", "per_cent"),
+    [
+        (
+            Preparing(step="pixels", done=300, total=595, seconds_left=3.6),
+            "Decoding images: 300 of 595 (about 4 s left)", 50,
+        ),
+        (
+            preparing(),
+            "Computing what the frozen stages see: 1,200 of 2,466 views (about 5 s left)", 48,
+        ),
+        (
+            preparing(done=0, seconds_left=None),
+            "Computing what the frozen stages see: 0 of 2,466 views", 0,
+        ),
+    ],
+)  # fmt: skip
+def test_work_done_once_is_shown_as_it_goes_on(
+    home: Workspace, open_page: Open, event: Preparing, text: str, per_cent: int
+) -> None:
+    before: list[Event] = [*learned(), PhaseStarted(phase=1, epoch=3)]
+    run = add_run(home, [*before, event])
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        whole, now = (bar.proto for bar in app.get("progress"))
+        assert "Preparing" in words(app)
+        assert whole.text == "Before epoch 3 of 4 · phase 2 of 2: everything"
+        assert (now.text, now.value) == (text, per_cent)
+        assert "Stops at once" in words(app)
+        append(home.run(run).events, progress(3, batch=5))
+        app.run()
+        assert "Preparing" not in words(app)
+        assert app.get("progress")[1].proto.text == "Learning: batch 5 of 10"
+
+
+def test_images_of_the_test_are_prepared_after_training(home: Workspace, open_page: Open) -> None:
+    fitted = Fitted(reason="completed", best_epoch=2, validation=epoch(2).validation)
+    saved = PredictionsSaved(split="val", images=12)
+    run = add_run(home, [*learned(), fitted, saved, preparing("pixels")])
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        assert [bar.proto.text for bar in app.get("progress")] == [
+            "Evaluating the best epoch; validation done, test next",
+            "Decoding images: 1,200 of 2,466 (about 5 s left)",
+        ]
 
 
 def test_stop_says_at_once_that_it_was_heard(home: Workspace, open_page: Open) -> None:
@@ -214,6 +283,45 @@ def test_warnings_of_a_run_are_shown_as_text(home: Workspace, open_page: Open) -
     note = Note(level="warning", text="Class *rare* has 3 images.")
     app = open_page(RUN, run=add_run(home, [started(), note, *learned()[1:]]))
     assert r"\*rare\*" in app.warning[0].value
+
+
+def test_what_a_run_keeps_is_said_beside_the_curves_without_a_click(
+    home: Workspace, open_page: Open
+) -> None:
+    note = Note(text="The stages before *layer4* are frozen: 4 views are kept (1.1 GB).")
+    app = open_page(RUN, run=add_run(home, [started(), note, *learned()[1:]]))
+    [said] = [caption.value for caption in app.caption if "1\\.1 GB" in caption.value]
+    assert r"\*layer4\*" in said
+    assert not [box for box in app.expander if "note" in box.label]
+    assert not app.warning
+
+
+def test_views_that_were_not_chosen_are_automatic(home: Workspace) -> None:
+    table = settings_table(TrainConfig(data="x", early_stopping=None).model_dump(mode="json"))
+    values = table.set_index("Setting")["Value"]
+    assert values["Views of each image that are kept (views)"] == "automatic"
+    assert values["Epochs without a better figure before stopping (patience)"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [(False, "There is no run called"), (True, "was written by another version of medxfer")],
+)
+def test_a_run_of_an_older_medxfer_is_a_sentence_and_breaks_no_page(
+    home: Workspace, open_page: Open, known: bool, said: str
+) -> None:
+    run, newer = add_run(home, completed()), add_run(home, completed())
+    if known:  # its line stands in the index since before
+        list_runs(home)
+    spec = json.loads(home.run(run).config.read_text())
+    spec["settings"]["loader_workers"] = None
+    home.run(run).config.write_text(json.dumps(spec))
+    assert said in open_page(RUN, run=run).warning[0].value
+    assert newer in set(open_page(RUNS).dataframe[0].value["Run"])
+    for page in (RUN, RUNS, RESULT, "pages/explain/scan.py", "pages/train/new.py"):
+        app = open_page(page, run=run)
+        assert not app.exception, page
+        assert not app.error, page
 
 
 def test_watching_runs_needs_no_torch() -> None:

@@ -37,6 +37,8 @@ _PRESETS = {
     Preset.RADIOGRAPH: "Radiograph: mild crops, never mirrored",
     Preset.ARTICLE: "Article: strong crops, mirrored, rotated",
 }
+_VIEWS: dict[int | None, str] = {None: "Automatic", 0: "0: vary the images anew in every epoch"}
+_VIEWS |= {number: str(number) for number in range(1, 65)}
 _MONITORS = {
     Monitor.AUROC: "AUROC",
     Monitor.ACCURACY: "Accuracy",
@@ -106,8 +108,13 @@ def choose_learning() -> dict[str, Any]:
 def choose_images() -> dict[str, Any]:
     """Augmentation, class sizes, labels: fields of `TrainConfig`."""
     preset = _choice("How training images are varied (augmentation)", _PRESETS, "preset")
+    views = _choice(
+        "Views of each image that are kept (views)", _VIEWS, "views",
+        help="So many varied copies of each image pass the frozen stages once, and the epochs take "
+        "turns with them; fewer take less time and room, more vary the images more.",
+    )  # fmt: skip
     imbalance = _choice("Classes of different size", _IMBALANCES, "imbalance", _DEFAULT.imbalance)
-    fields: dict[str, Any] = {"preset": preset, "imbalance": imbalance}
+    fields: dict[str, Any] = {"preset": preset, "views": views, "imbalance": imbalance}
     if imbalance is Imbalance.FOCAL:
         fields["focal_gamma"] = st.slider("Focal gamma", 0.0, 5.0, 2.0, 0.5, key="gamma")
     fields["label_smoothing"] = st.slider(
@@ -149,8 +156,12 @@ def _cosine() -> dict[str, Any]:
     }
 
 
-def _choice(label: str, words: dict[T, str], key: str, default: T | None = None) -> T:
+def _choice(
+    label: str, words: dict[T, str], key: str, default: T | None = None, help: str | None = None
+) -> T:
     options = list(words)
     index = options.index(default) if default is not None else 0
-    chosen = st.selectbox(label, options, index=index, format_func=words.__getitem__, key=key)
+    chosen = st.selectbox(
+        label, options, index=index, format_func=words.__getitem__, key=key, help=help
+    )
     return options[index] if chosen is None else chosen

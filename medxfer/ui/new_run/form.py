@@ -20,8 +20,10 @@ from medxfer.ui.new_run.advanced import (
     choose_learning,
     choose_machine,
 )
-from medxfer.ui.new_run.costs import costs, needs, throughput
+from medxfer.ui.new_run.costs import costs, keepings, needs
 from medxfer.ui.new_run.depth import choose_depth, draw_depths
+from medxfer.ui.new_run.here import here
+from medxfer.ui.new_run.kept import statement
 from medxfer.ui.new_run.strategy import choose_strategy, draw_plan
 from medxfer.ui.new_run.weights import choose_weights
 from medxfer.ui.words import count
@@ -36,7 +38,7 @@ _FREEZING = ("all", "partial")
 class Chosen:
     """What the form stands for: the data set, the settings, and what they cost here.
 
-    `need` is None where the device cannot be used and so was not measured.
+    `need` is None where the device cannot be used, so that nothing is known of its speed.
     """
 
     info: DatasetInfo
@@ -81,13 +83,15 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     }
     config = TrainConfig.parse(fields | _advanced())
     counted = costs(config.head, len(info.classes))
-    speed = throughput(place, config)
+    cost, computer = counted[depth], here(place, config)
     with depths:
-        draw_depths(config, info, counted, speed)
+        draw_depths(config, info, counted, computer)
     with diagram:
-        draw_plan(config, counted[depth])
-    cost = counted[depth]
-    return Chosen(info, config, cost, needs(cost, config, info, speed) if speed else None)
+        draw_plan(config, cost)
+        if computer:
+            kept = keepings(cost, config, info, computer)
+            st.caption(statement(config, cost, kept, computer.speed.forward))
+    return Chosen(info, config, cost, needs(cost, config, info, computer) if computer else None)
 
 
 def _say_images(info: DatasetInfo) -> None:

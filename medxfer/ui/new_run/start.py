@@ -22,7 +22,9 @@ def draw_start(place: Workspace, chosen: Chosen) -> None:
     """A bar that stays in sight: what will happen, in a line, and Start."""
     complete = chosen.config.weights != WEIGHTS_MISSING
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    row.markdown(_summary(chosen) if complete else "Choose the weights first.", width="stretch")
+    # In a container of its own the line breaks beside the button; by itself it pushes it below.
+    words = row.container(width="stretch")
+    words.markdown(_summary(chosen) if complete else "Choose the weights first.")
     pressed = row.button(
         "Start training", type="primary", icon=":material/play_arrow:", disabled=not complete
     )
@@ -41,10 +43,15 @@ def _summary(chosen: Chosen) -> str:
     ]
     if chosen.need is not None:
         parts.append(
-            f"roughly **{duration(chosen.need.seconds)}** and {size(chosen.need.memory_bytes)} "
-            "of memory here"
+            f"roughly **{_whole(duration(chosen.need.seconds))}** and "
+            f"{_whole(size(chosen.need.memory_bytes))} of memory"
         )
     return " · ".join(parts)
+
+
+def _whole(figure: str) -> str:
+    """The figure with its unit, which no line break parts."""
+    return figure.replace(" ", "\u00a0")
 
 
 def _start(place: Workspace, config: TrainConfig) -> None:

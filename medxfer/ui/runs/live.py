@@ -20,6 +20,7 @@ from medxfer.events import (
     PhasePlan,
     PhaseStarted,
     PredictionsSaved,
+    Preparing,
     Progress,
     Started,
     Stopped,
@@ -62,11 +63,10 @@ class Live:
                 self.started, self.ending = event, None
             case PhaseStarted():
                 self.phases.append(event)
+            case Preparing():
+                pass  # stands in `latest` for as long as it matters
             case Progress():
-                self.progress = self.speed = event
-                if event.step == "train" and event.loss is not None:
-                    done = event.epoch - 1 + event.batch / max(event.batches, 1)
-                    self.batches.append((done, event.loss))
+                self._add_progress(event)
             case EpochFinished():
                 self.epochs.append(event)
                 self.progress = None
@@ -78,6 +78,17 @@ class Live:
                 self.predictions.append(event)
             case Finished() | Stopped() | Failed():
                 self.ending, self.progress = event, None
+
+    def _add_progress(self, event: Progress) -> None:
+        self.progress = self.speed = event
+        if event.step == "train" and event.loss is not None:
+            done = event.epoch - 1 + event.batch / max(event.batches, 1)
+            self.batches.append((done, event.loss))
+
+    @property
+    def preparing(self) -> Preparing | None:
+        """Work that is done once, while it is being done."""
+        return self.latest if isinstance(self.latest, Preparing) else None
 
     @property
     def plan(self) -> tuple[PhasePlan, ...]:

@@ -22,6 +22,7 @@ LABELS = {
     "dropout_in": "Dropout before",
     "dropout_out": "Dropout after",
     "preset": "How training images are varied (augmentation)",
+    "views": "Views of each image that are kept (views)",
     "imbalance": "Classes of different size",
     "early_stopping": "Epochs without a better figure before stopping (patience)",
     "monitor": "Figure that decides which epoch is best",
@@ -59,6 +60,6 @@ def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
         if isinstance(value, Mapping):
             yield from _rows(value, f"{label} · ")
         elif value is None:
-            yield label, "automatic" if name == "loader_workers" else "none"
+            yield label, "automatic" if name == "views" else "none"
         elif value != "":
             yield label, f"{value:,}" if name == "parameters" else str(value)

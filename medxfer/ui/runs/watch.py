@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medxfer.data.manifest import Split
+from medxfer.events import Preparing
 from medxfer.paths import Workspace
 from medxfer.runs.store import Run, load_run, request_stop
 from medxfer.runs.summary import RunState, RunSummary
@@ -15,7 +16,7 @@ from medxfer.ui.runs.charts import draw_training
 from medxfer.ui.runs.ending import draw_ending
 from medxfer.ui.runs.live import EventTail, Live, state_now
 from medxfer.ui.runs.settings import draw_settings
-from medxfer.ui.words import count, duration, number, plain, size, split_word
+from medxfer.ui.words import duration, number, plain, size, split_word
 
 _REFRESH_SECONDS = 1.5
 _EVALUATED = (str(Split.VALIDATION), str(Split.TEST))
@@ -67,6 +68,8 @@ def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
         st.badge("Stopping", icon=":material/stop_circle:", color="orange")
     elif state is RunState.WAITING or live.started is None:
         st.badge("Waiting", icon=":material/hourglass:", color="gray")
+    elif live.preparing:
+        st.badge("Preparing", icon=":material/inventory_2:", color="blue")
     else:
         st.badge("Training", icon=":material/play_circle:", color="green")
 
@@ -74,6 +77,8 @@ def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
 def _draw_progress(live: Live, stopping: bool) -> None:
     if _is_evaluated(live):
         st.progress(len(live.predictions) / len(_EVALUATED), text=_evaluating(live))
+        if live.preparing:
+            _draw_preparing(live.preparing)
         return
     if stopping:
         return
@@ -82,15 +87,36 @@ def _draw_progress(live: Live, stopping: bool) -> None:
         return
     st.progress(live.fraction, text=_overall(live))
     progress = live.progress
-    within = progress.batch / max(progress.batches, 1) if progress else 0.0
-    st.progress(min(within, 1.0), text=_within(live))
+    if live.preparing:
+        _draw_preparing(live.preparing)
+    else:
+        within = progress.batch / max(progress.batches, 1) if progress else 0.0
+        st.progress(min(within, 1.0), text=_within(live))
     left = progress.seconds_left if progress else None
-    speed = live.speed
     with st.container(horizontal=True):
-        st.metric("Time left", duration(left) if left is not None else "–", width=150)
-        st.metric("Images a second", _speed(speed.images_per_second) if speed else "–", width=150)
-        st.metric("Memory", size(speed.memory) if speed else "–", width=150)
+        if speed := live.speed:
+            st.metric("Time left", duration(left) if left is not None else "–", width=150)
+            st.metric("Images a second", _speed(speed.images_per_second), width=150)
+            st.metric("Memory", size(speed.memory), width=150)
         st.metric("Device", live.started.device, width="content")
+
+
+def _draw_preparing(preparing: Preparing) -> None:
+    part = preparing.done / max(preparing.total, 1)
+    st.progress(min(part, 1.0), text=_doing_once(preparing))
+
+
+def _doing_once(preparing: Preparing) -> str:
+    """What is done once before epochs can begin, and how far it is."""
+    of = f"{number(preparing.done)} of {number(preparing.total)}"
+    match preparing.step:
+        case "pixels":
+            text = f"Decoding images: {of}"
+        case "features":
+            text = f"Computing what the frozen stages see: {of} views"
+    if preparing.seconds_left is None:
+        return text
+    return f"{text} (about {duration(preparing.seconds_left)} left)"
 
 
 def _speed(images: float) -> str:
@@ -98,8 +124,11 @@ def _speed(images: float) -> str:
 
 
 def _overall(live: Live) -> str:
-    epoch = live.progress.epoch if live.progress else max(len(live.epochs), 1)
-    text = f"Epoch {epoch} of {live.planned_epochs}"
+    if live.preparing:
+        text = f"Before epoch {len(live.epochs) + 1} of {live.planned_epochs}"
+    else:
+        epoch = live.progress.epoch if live.progress else max(len(live.epochs), 1)
+        text = f"Epoch {epoch} of {live.planned_epochs}"
     if live.phase and len(live.plan) > 1:
         text += (
             f" · phase {live.phases[-1].phase + 1} of {len(live.plan)}: {plain(live.phase.name)}"
@@ -141,6 +170,9 @@ def _draw_stop(place: Workspace, run: str, live: Live, stopping: bool) -> None:
         )
         if _is_evaluated(live):
             st.caption("Training is over; what it learned is kept.")
+        elif live.preparing:
+            kept = "What was computed and learned is kept."
+            st.caption(f"Stopping. {kept}" if stopping else f"Stops at once. {kept}")
         elif stopping:
             st.caption("Stopping at the next batch. What it has learned is kept.")
         else:
@@ -174,8 +206,6 @@ def _draw_notes(live: Live) -> None:
     for note in live.notes:
         if note.level == "warning":
             st.warning(plain(note.text), icon=":material/warning:")
-    told = [note for note in live.notes if note.level == "info"]
-    if told:
-        with st.expander(f"{count(len(told), 'note')} from the run"):
-            for note in told:
-                st.markdown(f"- {plain(note.text)}")
+    for note in live.notes:
+        if note.level == "info":
+            st.caption(f":material/info: {plain(note.text)}")

@@ -1,0 +1,173 @@
+"""The pixel store: every picture of a data set decoded once, to 8 bits at the working size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from medxfer.cache.filling import fill
+from medxfer.cache.room import CacheRoom
+from medxfer.cache.shelf import Rows
+from medxfer.data.integrity import read_unchanged
+from medxfer.data.manifest import Manifest
+from medxfer.data.pixels import Pixels
+from medxfer.data.readers import read_picture_bytes
+
+SHORT_SIDE = 256
+"""Pixels; what both augmentation presets and the evaluation crop work from."""
+LONGEST = 4
+"""A picture longer than this many times its short side keeps its middle only."""
+
+_VERSION = "1"
+"""Part of the key; counts up when the same file would be stored otherwise."""
+_PIECE = 16
+_REDUCED_AT_LEAST = 2
+"""A JPEG may be decoded at half, a quarter or an eighth as long as that leaves this many times
+the stored size: the last halving at least is then done by the exact filter."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Pictures of different sizes in one array.
+
+    `pixels` is uint8 (n, channels, height, width) with each picture in the upper left corner, one
+    channel if all are grey, else three; `sizes` is (n, 2), height and width of each. Beside a
+    picture its last row and column are repeated once, so that interpolating at its edge meets no
+    foreign value.
+    """
+
+    pixels: NDArray[np.uint8]
+    sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is kept of a picture: `box` (left, top, right, bottom, in its own pixels) as `size`."""
+
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]
+    """Width and height as stored."""
+
+
+def extent(width: int, height: int, short_side: int = SHORT_SIDE) -> Extent:
+    """The part of a picture that is stored and its stored size; a small one is not enlarged."""
+    long = min(max(width, height), LONGEST * min(width, height))
+    wide, high = min(width, long), min(height, long)
+    left, top = (width - wide) / 2, (height - high) / 2
+    box = (left, top, left + wide, top + high)
+    short = min(wide, high)
+    if short <= short_side:
+        return Extent(box, (wide, high))
+    # Rounded down as torchvision's Resize does.
+    return Extent(box, (short_side * wide // short, short_side * high // short))
+
+
+class PixelStore:
+    """The decoded pictures of a manifest; `fill` makes them, `take` gives them."""
+
+    def __init__(self, room: CacheRoom, manifest: Manifest, short_side: int = SHORT_SIDE) -> None:
+        """Open the store, made if absent; splits and labels do not matter to it.
+
+        Raises:
+            OSError: the folder of the cache cannot be used.
+        """
+        table = manifest.table
+        self._paths = manifest.paths()
+        self._hashes = table["sha256"].tolist()
+        self.short_side = short_side
+        self._extents = [
+            extent(width, height, short_side)
+            for width, height in zip(table["width"], table["height"], strict=True)
+        ]
+        self._channels = np.where(table["mode"].map(_is_grey), 1, 3).astype(np.int64)
+        self.sizes = np.array([[e.size[1], e.size[0]] for e in self._extents], dtype=np.int64)
+        """Height and width of each picture as stored, (n, 2)."""
+        self.pictures_hash = pictures_hash(manifest)
+        self.bytes: Rows = self._channels * self.sizes.prod(axis=1)
+        """Bytes of each picture as stored."""
+        key = f"{self.pictures_hash[:32]}-{short_side}-{_VERSION}"
+        self.words = f"{len(manifest):,} pictures of {manifest.root}"
+        self._room = room
+        self._shelf = room.shelf("pixels", key, self.bytes, self.words)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._shelf.close()
+
+    def fill(self, rows: Rows) -> Generator[tuple[int, int], None, None]:
+        """Decode those of these pictures that are not stored; yields (done, total).
+
+        Raises:
+            DataError, ImageError: a file changed, vanished or became unreadable.
+        """
+        needed = int(self.bytes[rows].sum())
+        self._room.make_room(needed)
+        return fill(self._shelf, rows, self._decoded, _PIECE)
+
+    def take(self, rows: Rows) -> Stack:
+        """The pictures of these rows, which have been filled."""
+        sizes = self.sizes[rows]
+        high, wide = sizes.max(axis=0)
+        channels = int(self._channels[rows].max())
+        pixels = np.empty((len(rows), channels, high, wide), dtype=np.uint8)
+        for place, (row, (height, width)) in enumerate(zip(rows.tolist(), sizes, strict=True)):
+            flat = np.empty(self.bytes[row], dtype=np.uint8)
+            self._shelf.read(row, flat)
+            pixels[place, :, :height, :width] = flat.reshape(-1, height, width)
+            if height < high:
+                pixels[place, :, height, :width] = pixels[place, :, height - 1, :width]
+            if width < wide:
+                edge = min(height + 1, high)
+                pixels[place, :, :edge, width] = pixels[place, :, :edge, width - 1]
+        return Stack(pixels, sizes)
+
+    def soon(self, rows: Rows) -> None:
+        """These rows will be taken next."""
+        self._shelf.soon(rows)
+
+    def _decoded(self, rows: Rows) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+        for row in rows.tolist():
+            content = read_unchanged(self._paths[row], self._hashes[row])
+            at_least = _REDUCED_AT_LEAST * self.short_side
+            picture = read_picture_bytes(content, self._paths[row].name, at_least)
+            stored = _resized(picture.pixels, picture.reduction, self._extents[row])
+            planes = stored.transpose(2, 0, 1)[: self._channels[row]]
+            yield row, np.ascontiguousarray(planes).ravel()
+
+
+def pictures_hash(manifest: Manifest) -> str:
+    """Changes when a picture or their order does, not with labels, patients or splits."""
+    digest = hashlib.sha256()
+    for sha256 in manifest.table["sha256"]:
+        digest.update(bytes.fromhex(sha256))
+    return digest.hexdigest()
+
+
+def _resized(pixels: Pixels, reduction: int, kept: Extent) -> Pixels:
+    height, width, _ = pixels.shape
+    left, top, right, bottom = (edge / reduction for edge in kept.box)
+    box = (left, top, min(right, width), min(bottom, height))
+    if box == (0, 0, *kept.size) and (width, height) == kept.size:
+        return pixels
+    image = Image.fromarray(pixels)
+    return np.array(image.resize(kept.size, Image.Resampling.BILINEAR, box=box))
+
+
+def _is_grey(mode: str) -> bool:
+    """Whether Pillow's mode has one colour, so that the decoded channels are all the same."""
+    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")
