@@ -32,6 +32,10 @@ class WorkspaceError(MedxferError):
     """The workspace folder cannot be used."""
 
 
+class CacheError(MedxferError):
+    """What was kept in the cache can no longer be read."""
+
+
 class DataError(MedxferError):
     """A data set, or the source of one, cannot be used as it is."""
 

@@ -7,7 +7,7 @@ import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,9 +26,12 @@ U = TypeVar("U")
 _FETCHED_AHEAD = 3
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _LARGEST_KEPT = 1 << 30
-_GROUP_LIMIT, _GROUP_USE = (
-    Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current")
+_GROUP = Path("/sys/fs/cgroup")
+_GROUPS = (
+    ("memory.max", "memory.current", "memory.stat"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
 )
+"""Limit, use and details of a container's memory, as cgroups have them: version 2 and 1."""
 _RECORDED = ("medxfer", "torch", "torchvision", "numpy", "pillow", "scikit-learn", "torchcam")
 
 
@@ -130,10 +133,14 @@ def versions() -> dict[str, str]:
 def _free_memory() -> int:
     """Bytes free for this process, in the computer and in the container it may run in."""
     free = int(psutil.virtual_memory().available)
-    try:
-        return max(0, min(free, int(_GROUP_LIMIT.read_text()) - int(_GROUP_USE.read_text())))
-    except (OSError, ValueError):  # no container, or one without a limit
-        return free
+    for limit, use, cached in _GROUPS:
+        with suppress(OSError, ValueError, StopIteration):  # no container, or without a limit
+            # Files the system keeps in memory count as used, and give way.
+            lines = (_GROUP / cached).read_text().splitlines()
+            gives_way = next(int(line.split()[1]) for line in lines if "inactive_file " in line)
+            used = int((_GROUP / use).read_text()) - gives_way
+            free = min(free, int((_GROUP / limit).read_text()) - used)
+    return max(0, free)
 
 
 def _dtype(precision: Precision, device: torch.device) -> torch.dtype:

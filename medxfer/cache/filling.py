@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from medxfer import lock
-from medxfer.cache.shelf import Bytes, Rows, Shelf
+from medxfer.cache.shelf import Bytes, Rows, Shelf, cores
 from medxfer.errors import MedxferError
 
 Make = Callable[[Rows], Iterable[tuple[int, Bytes]]]
@@ -44,7 +43,7 @@ def fill(
             with lock.held(shelf.lock, _BusyError("")):
                 missing = shelf.missing(rows)
                 before = total - len(missing)
-                for done in _made(shelf, missing, make, piece, threads or os.cpu_count() or 1):
+                for done in _made(shelf, missing, make, piece, threads or cores()):
                     yield before + done, total
                 return
         except _BusyError:

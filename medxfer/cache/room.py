@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from medxfer.cache.shelf import Rows, Shelf, remove
+from medxfer.cache.shelf import Rows, Shelf, in_use, remove
 from medxfer.errors import ConfigError
 from medxfer.files import write_json
 
@@ -58,17 +58,35 @@ class CacheRoom:
         """Delete one shelf; False if some process has it open."""
         return remove(self.root / kept.kind / kept.key)
 
+    def forget(self, beginning: str) -> None:
+        """Delete every shelf whose key begins so, unless a process has it open."""
+        for kept in self.kept():
+            if kept.key.startswith(beginning):
+                self.remove(kept)
+
     def make_room(self, needed: int) -> None:
-        """Remove what was used longest ago until `needed` more bytes stay under the cap.
+        """Remove what was used longest ago until there is room for `needed` more bytes.
 
         Shelves in use stay, so the cap may be exceeded by what runs need at the same time.
         """
+        if not needed:
+            return
         shelves = self.kept()
-        over = sum(kept.bytes for kept in shelves) + needed - self.cap()
-        while over > 0 and shelves:
+        taken = sum(kept.bytes for kept in shelves)
+        while shelves and needed > min(_wanted() - taken, self._free() * _SHARE_OF_FREE):
             oldest = shelves.pop()
             if self.remove(oldest):
-                over -= oldest.bytes
+                taken -= oldest.bytes
+
+    def spare(self) -> int:
+        """Bytes a run may fill: what is free and what could be removed, within the cap."""
+        idle = used = 0
+        for kept in self.kept():
+            if in_use(self.root / kept.kind / kept.key):
+                used += kept.bytes
+            else:
+                idle += kept.bytes
+        return max(0, int(min(_wanted() - used, idle + self._free() * _SHARE_OF_FREE)))
 
     def cap(self) -> int:
         """Bytes the shelves may take together.
@@ -79,9 +97,11 @@ class CacheRoom:
             ConfigError: the variable is no number of gigabytes.
         """
         taken = sum(kept.bytes for kept in self.kept())
+        return int(min(_wanted(), taken + self._free() * _SHARE_OF_FREE))
+
+    def _free(self) -> int:
         self.root.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.root).free
-        return int(min(_wanted(), taken + free * _SHARE_OF_FREE))
+        return shutil.disk_usage(self.root).free
 
 
 def _wanted() -> float:

@@ -19,6 +19,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from medxfer.errors import CacheError
+
 Rows = NDArray[np.int64]
 Bytes = bytes | memoryview | NDArray[np.uint8]
 
@@ -26,6 +28,8 @@ _PRESENT = 1 << 32
 """Set in a mark beside the CRC-32 of the row; a row never written has the mark 0."""
 _CHECKED_AT_ONCE = 256
 _MARK = np.dtype("<u8")
+_BLOCK = 512  # bytes; the unit of st_blocks
+_MOST_THREADS = 8
 
 
 class Shelf:
@@ -73,14 +77,15 @@ class Shelf:
         What is present is read once a process to compare its checksum.
         """
         marks = np.zeros(len(self.sizes), dtype=_MARK)
-        stored = np.frombuffer(os.pread(self._marks_file, marks.nbytes, 0), dtype=_MARK)
+        content = os.pread(self._marks_file, marks.nbytes, 0)
+        stored = np.frombuffer(content[: len(content) // _MARK.itemsize * _MARK.itemsize], _MARK)
         marks[: len(stored)] = stored
         unseen = rows[~self._good[rows]]
         written = unseen[marks[unseen] != 0]
         pieces = [
             written[at:][:_CHECKED_AT_ONCE] for at in range(0, len(written), _CHECKED_AT_ONCE)
         ]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             verdicts = pool.map(lambda piece: self._whole(piece, marks), pieces)
             for piece, good in zip(pieces, verdicts, strict=True):
                 self._good[piece[good]] = True
@@ -109,20 +114,27 @@ class Shelf:
         self._good[list(new)] = True
 
     def read(self, row: int, into: NDArray[np.uint8]) -> None:
-        """Fill a flat array of the row's size; EOFError if the file ends before the row does."""
+        """Fill a flat array of the row's size.
+
+        Raises:
+            CacheError: the row is not known to be there and whole, or the file has been cut short.
+        """
+        if not self._good[row]:
+            raise _lost(self.folder)
+        self._read(row, into)
+
+    @property
+    def taken(self) -> int:
+        """Bytes the rows take on the disk now."""
+        return os.fstat(self._rows).st_blocks * _BLOCK
+
+    def _read(self, row: int, into: NDArray[np.uint8]) -> None:
         view, done = into.data, 0
         while done < len(view):
             got = os.preadv(self._rows, [view[done:]], int(self._starts[row]) + done)
             if not got:
-                raise EOFError(f"{self.folder} ends before row {row} does")
+                raise _lost(self.folder)
             done += got
-
-    def soon(self, rows: Rows) -> None:
-        """Tell the system that these rows will be read next; it fetches them meanwhile."""
-        for row in rows.tolist():
-            os.posix_fadvise(
-                self._rows, int(self._starts[row]), int(self.sizes[row]), os.POSIX_FADV_WILLNEED
-            )
 
     def _whole(self, rows: Rows, marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
         return np.array([self._mark_on_disk(int(row)) == int(marks[row]) for row in rows], bool)
@@ -130,23 +142,45 @@ class Shelf:
     def _mark_on_disk(self, row: int) -> int:
         content = np.empty(self.sizes[row], dtype=np.uint8)
         try:
-            self.read(row, content)
-        except EOFError:
+            self._read(row, content)
+        except CacheError:
             return 0
         return _mark(content.data)
 
 
+def cores() -> int:
+    """Threads that may share work here: one for each core of this process, few enough that
+    pictures being decoded fit in memory together."""
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+
+
+def in_use(folder: Path) -> bool:
+    """Whether some process has the shelf open."""
+    try:
+        descriptor = os.open(folder / "rows", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def remove(folder: Path) -> bool:
-    """Delete a shelf; False, and nothing is done, if some process has it open."""
+    """Delete a shelf; False if some process has it open, or the system refuses."""
     try:
         descriptor = os.open(folder / "rows", os.O_RDWR)
     except FileNotFoundError:
         shutil.rmtree(folder, ignore_errors=True)
-        return True
+        return not folder.exists()
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
+        shutil.rmtree(folder)
+    except OSError:
         return False
     else:
         return True
@@ -167,6 +201,13 @@ def _opened_in_use(path: Path) -> int:
             if path.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         os.close(descriptor)  # it was removed between opening and locking
+
+
+def _lost(folder: Path) -> CacheError:
+    return CacheError(
+        f"What was kept in {folder} can no longer be read.",
+        "Start again: what is missing is computed anew.",
+    )
 
 
 def _mark(content: memoryview) -> int:

@@ -52,7 +52,7 @@ class Telling:
             case Note():
                 self._say(f"{event.level.capitalize()}: {event.text}")
             case _:
-                pass
+                self._replace("")
         self._step = event.step if isinstance(event, Preparing) else ""
 
     def _finished(self, event: EpochFinished) -> str:
@@ -71,9 +71,12 @@ class Telling:
 
     def _count(self, text: str, seconds_left: float | None) -> None:
         """A line that the next one replaces; nothing where lines stay."""
+        left = "" if seconds_left is None else f", {seconds_left:.0f} s left"
+        self._replace(f"  {text}{left}")
+
+    def _replace(self, line: str) -> None:
         if self._on_terminal:
-            left = "" if seconds_left is None else f", {seconds_left:.0f} s left"
-            click.echo(f"{_START_OF_LINE}  {text}{left}", err=True, nl=False)
+            click.echo(_START_OF_LINE + line, err=True, nl=False)
 
     def _say(self, text: str) -> None:
         say(f"{_START_OF_LINE}{text}" if self._on_terminal else text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 
 import pandas as pd
 from pyarrow import ArrowException
 
+from medxfer.cache.room import CacheRoom
 from medxfer.data.arrangement import arrange
 from medxfer.data.building import build, split_counts, split_warnings, write_splits
 from medxfer.data.decoding import Progress
@@ -16,6 +18,7 @@ from medxfer.data.info import DatasetInfo, read_info, write_info
 from medxfer.data.listing import Listing
 from medxfer.data.manifest import GIVEN, Manifest, load
 from medxfer.data.options import ImportOptions
+from medxfer.data.pixel_store import key_of
 from medxfer.data.staging import clear_abandoned, discard, staged, writing
 from medxfer.errors import DataError, WorkspaceError
 from medxfer.paths import DatasetPaths, Workspace, check_name
@@ -97,9 +100,13 @@ def load_skipped(workspace: Workspace, name: str) -> pd.DataFrame:
 def delete_dataset(workspace: Workspace, name: str) -> None:
     """Remove a data set, also a damaged one; images that lie outside the workspace stay.
 
-    It vanishes at once and is then cleared away. Whether a run uses it is the caller's question.
+    Decoded copies and all that was computed from its images go as well, unless a run is reading
+    them just now. It vanishes at once and is then cleared away. Whether a run uses it is the
+    caller's question.
     """
     paths = _paths(workspace, name)
+    with suppress(DataError):  # a damaged one cannot say which pictures were its own
+        CacheRoom(workspace.cache).forget(key_of(load_manifest(workspace, name)))
     doomed = workspace.staging / f"dataset-deleted-{uuid.uuid4().hex[:8]}"
     with writing(workspace, name):
         paths.root.rename(doomed)

@@ -21,7 +21,7 @@ from medxfer.data.readers import read_picture_bytes
 
 SHORT_SIDE = 256
 """Pixels; what both augmentation presets and the evaluation crop work from."""
-LONGEST = 4
+LONGEST = 2
 """A picture longer than this many times its short side keeps its middle only."""
 
 _VERSION = "1"
@@ -78,7 +78,8 @@ class PixelStore:
             OSError: the folder of the cache cannot be used.
         """
         table = manifest.table
-        self._paths = manifest.paths()
+        self._manifest = manifest
+        self._files = table["file"].tolist()
         self._hashes = table["sha256"].tolist()
         self.short_side = short_side
         self._extents = [
@@ -88,16 +89,18 @@ class PixelStore:
         self._channels = np.where(table["mode"].map(_is_grey), 1, 3).astype(np.int64)
         self.sizes = np.array([[e.size[1], e.size[0]] for e in self._extents], dtype=np.int64)
         """Height and width of each picture as stored, (n, 2)."""
-        self.pictures_hash = pictures_hash(manifest)
+        self.key = key_of(manifest)
+        """Of these pictures; the keys of all that is computed from them begin with it."""
         self.bytes: Rows = self._channels * self.sizes.prod(axis=1)
         """Bytes of each picture as stored."""
-        key = f"{self.pictures_hash[:32]}-{short_side}-{_VERSION}"
         self.words = f"{len(manifest):,} pictures of {manifest.root}"
         self._room = room
-        self._shelf = room.shelf("pixels", key, self.bytes, self.words)
+        self.made_by = f"{short_side}-{_VERSION}"
+        """Changes when the same pictures would be stored otherwise."""
+        self._shelf = room.shelf("pixels", f"{self.key}-{self.made_by}", self.bytes, self.words)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._hashes)
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +118,13 @@ class PixelStore:
         Raises:
             DataError, ImageError: a file changed, vanished or became unreadable.
         """
-        needed = int(self.bytes[rows].sum())
-        self._room.make_room(needed)
+        self._room.make_room(int(self.bytes[self._shelf.missing(rows)].sum()))
         return fill(self._shelf, rows, self._decoded, _PIECE)
+
+    @property
+    def still_needed(self) -> int:
+        """Bytes that all pictures together will take on the disk beyond what they take now."""
+        return max(0, int(self.bytes.sum()) - self._shelf.taken)
 
     def take(self, rows: Rows) -> Stack:
         """The pictures of these rows, which have been filled."""
@@ -136,26 +143,23 @@ class PixelStore:
                 pixels[place, :, :edge, width] = pixels[place, :, :edge, width - 1]
         return Stack(pixels, sizes)
 
-    def soon(self, rows: Rows) -> None:
-        """These rows will be taken next."""
-        self._shelf.soon(rows)
-
     def _decoded(self, rows: Rows) -> Iterable[tuple[int, NDArray[np.uint8]]]:
         for row in rows.tolist():
-            content = read_unchanged(self._paths[row], self._hashes[row])
+            path = self._manifest.path(self._files[row])
+            content = read_unchanged(path, self._hashes[row])
             at_least = _REDUCED_AT_LEAST * self.short_side
-            picture = read_picture_bytes(content, self._paths[row].name, at_least)
+            picture = read_picture_bytes(content, path.name, at_least)
             stored = _resized(picture.pixels, picture.reduction, self._extents[row])
             planes = stored.transpose(2, 0, 1)[: self._channels[row]]
             yield row, np.ascontiguousarray(planes).ravel()
 
 
-def pictures_hash(manifest: Manifest) -> str:
+def key_of(manifest: Manifest) -> str:
     """Changes when a picture or their order does, not with labels, patients or splits."""
     digest = hashlib.sha256()
     for sha256 in manifest.table["sha256"]:
         digest.update(bytes.fromhex(sha256))
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def _resized(pixels: Pixels, reduction: int, kept: Extent) -> Pixels:

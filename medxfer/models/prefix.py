@@ -142,5 +142,8 @@ def _in_evaluation(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, 
 
 
 def _has_fused(inputs: Tensor) -> bool:
+    """Whether oneDNN can take it: on a CPU, in bfloat16 only with the instructions for that."""
+    if inputs.dtype is torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
     available: Any = torch.backends.mkldnn.is_available
     return inputs.device.type == "cpu" and bool(available())

@@ -43,6 +43,13 @@ def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
     machine = choose(loaded.config)
     model = loaded.model.to(machine.device)
     room = CacheRoom(workspace.cache)
-    predictions = predict(model, manifest, split, room, machine, loaded.config.batch_size)
-    predictions.save(workspace.run(run).predictions(split))
+    try:
+        predictions = predict(model, manifest, split, room, machine, loaded.config.batch_size)
+        predictions.save(workspace.run(run).predictions(split))
+    except OSError as error:
+        raise RunError(
+            f"The predictions of {run} could not be made: the disk of {workspace.root} refused "
+            f"({error.strerror}).",
+            "Free some space or check the permissions, and try again.",
+        ) from error
     return predictions

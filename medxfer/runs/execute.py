@@ -106,14 +106,20 @@ def _events(
     yield _started(config, ready, model)
     keeper = _Keeper(model, paths, config, manifest)
     phases, learned, stopped = plan(config), 0, False
-    for event in fit(model, manifest, config, machine, room, should_stop):
-        if isinstance(event, EpochFinished) and event.best:
-            learned = event.phase
-            keeper.offer(event.epoch)
-        if isinstance(event, Fitted):
-            stopped = event.reason == "stop_requested"
-            keeper.keep(event.best_epoch or 0)
-        yield event
+    try:
+        for event in fit(model, manifest, config, machine, room, should_stop):
+            if isinstance(event, Fitted):
+                stopped = event.reason == "stop_requested"
+                keeper.keep(event.best_epoch or 0)
+            yield event
+            # Told first, then saved: whatever happens in between, the epoch on disk has been told.
+            if isinstance(event, EpochFinished) and event.best:
+                learned = event.phase
+                keeper.offer(event.epoch)
+    except Exception:
+        with suppress(OSError, MedxferError):
+            keeper.keep_what_was_put_off()
+        raise
     patience = time.monotonic() + _AFTER_A_STOP
 
     def give_up() -> bool:
@@ -145,12 +151,19 @@ class _Keeper:
         self._model, self._paths, self._config = model, paths, config
         self._classes = manifest.classes
         self._saved: int | None = None
+        self._offered: int | None = None
         self._next = 0.0
 
     def offer(self, epoch: int) -> None:
         """The network has the weights of this epoch, which is the best so far."""
+        self._offered = epoch
         if time.monotonic() >= self._next:
             self.keep(epoch)
+
+    def keep_what_was_put_off(self) -> None:
+        """The network has the weights of the best epoch, and learning has ended early."""
+        if self._offered is not None:
+            self.keep(self._offered)
 
     def keep(self, epoch: int) -> None:
         """Save the network as it is now, unless this epoch is saved already."""

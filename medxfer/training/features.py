@@ -24,7 +24,7 @@ from medxfer.config import Preset
 from medxfer.evaluation.pictures import Batch, Pictures, pieces_of
 from medxfer.models.prefix import Prefix
 from medxfer.models.views import Views
-from medxfer.training.augmentation import draw_views
+from medxfer.training.augmentation import VARIATIONS, draw_views
 from medxfer.training.sampling import seed_of
 
 JUDGED = 0
@@ -68,20 +68,24 @@ class FeatureCache:
         self._shelves.clear()
         self._held.clear()
 
+    def open(self, views: Iterable[int]) -> None:
+        """Keep the shelves of these views from being removed to make room for one another."""
+        for view in views:
+            self._shelf(view)
+
     def fill(self, view: int, rows: Rows) -> Generator[tuple[int, int], None, None]:
         """Compute what is missing of a view of these pictures; yields (done, total)."""
         shelf = self._shelf(view)
         self._room.make_room(self.bytes_each * len(shelf.missing(rows)))
-        device = self._machine.device.type
         drawn = self._drawn(view)
         threads = torch.get_num_threads()
         try:
             yield from fill(
                 shelf,
                 rows,
-                lambda piece: self._made(piece, drawn, device),
-                _PIECE[device],
-                threads if device == "cpu" else _GPU_THREADS,
+                lambda piece: self._made(piece, drawn),
+                _PIECE[self._machine.device.type],
+                threads if self._on_cpu else _GPU_THREADS,
             )
         finally:
             torch.set_num_threads(threads)
@@ -117,17 +121,22 @@ class FeatureCache:
     @cached_property
     def _key(self) -> str:
         digest = hashlib.sha256(_VERSION.encode())
-        digest.update(self._pictures.store.pictures_hash.encode())
-        digest.update(f"{self._pictures.store.short_side} {self._machine.dtype}".encode())
+        digest.update(f"{self._pictures.store.made_by} {self._machine.dtype}".encode())
         digest.update(str(self.prefix.steps).encode())
         for name, weights in self.prefix.state_dict().items():
             digest.update(name.encode())
             digest.update(weights.float().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:32]
+        return f"{self._pictures.store.key}-{digest.hexdigest()[:32]}"
+
+    @property
+    def _varied(self) -> str:
+        """How the varied views are drawn."""
+        how = hashlib.sha256(repr(VARIATIONS[self._preset]).encode()).hexdigest()[:8]
+        return f"{self._preset}-{how}-{self._seed}"
 
     def _shelf(self, view: int) -> Shelf:
         if view not in self._shelves:
-            drawn = "judged" if view == JUDGED else f"{self._preset}-{self._seed}-{view}"
+            drawn = "judged" if view == JUDGED else f"{self._varied}-{view}"
             sizes = np.full(len(self._pictures.targets), self.bytes_each)
             shape = " × ".join(map(str, self.shape))
             words = f"{shape} features of {self._pictures.store.words}, view {drawn}"
@@ -140,25 +149,38 @@ class FeatureCache:
         sizes = self._pictures.store.sizes
         return draw_views(self._preset, sizes, seed_of(self._seed, 0, view))
 
-    def _made(
-        self, rows: Rows, drawn: Views, device: str
-    ) -> Iterable[tuple[int, NDArray[np.uint8]]]:
-        if device == "cpu" and not getattr(_thread, "alone", False):
+    @property
+    def _on_cpu(self) -> bool:
+        return self._machine.device.type == "cpu"
+
+    def _made(self, rows: Rows, drawn: Views) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+        if self._on_cpu and not getattr(_thread, "alone", False):
             # One core a thread: they share no work, and nobody waits for the slowest.
             torch.set_num_threads(1)
             _thread.alone = True
-        # Always a whole piece: features must not depend on what else was missing.
-        padded = np.resize(rows, _PIECE[device])
-        inputs = self._pictures.input(padded, drawn[torch.from_numpy(padded)])
-        features = self.prefix(inputs)[: len(rows)]
+        features = self.prefix(self._inputs(rows, drawn))[: len(rows)]
         order = (0, 2, 3, 1) if features.dim() > 2 else (0, 1)  # noqa: PLR2004
         flat = features.permute(order).contiguous().cpu().flatten(1).view(torch.uint8).numpy()
         return zip(rows.tolist(), flat, strict=True)
 
+    def _inputs(self, rows: Rows, drawn: Views) -> Tensor:
+        """A piece for the prefix.
+
+        On a CPU features come out the same to the last bit whatever else was missing: each picture
+        is rendered by itself, and the piece is always whole, its first rows again at its end.
+        """
+        if not self._on_cpu:
+            return self._pictures.input(rows, drawn[torch.from_numpy(rows)])
+        alone = [rows[at : at + 1] for at in range(len(rows))]
+        seen = [self._pictures.input(row, drawn[torch.from_numpy(row)]) for row in alone]
+        return torch.cat([seen[at % len(seen)] for at in range(_PIECE["cpu"])])
+
     def _taken(self, view: int, rows: Rows) -> Tensor:
         if view in self._held:
             where, features = self._held[view]
-            return features[where[torch.from_numpy(rows)].to(features.device)]
+            places = where[torch.from_numpy(rows)]
+            if (places >= 0).all():
+                return features[places.to(features.device)]
         read = self._machine.pinned(self._read(view, rows))
         return read.to(self._machine.device, non_blocking=True)
 

@@ -52,10 +52,10 @@ def fit(
     """Teach the network on the train part; keep the epoch that is best on the validation part.
 
     The network, already on the machine's device, is changed in place: while the caller holds an
-    `EpochFinished` it has the weights of that epoch, after `Fitted` those of the best one (the
-    latest, if no epoch was best). The test part is not looked at. What is computed once, decoded
-    images and the features of frozen stages, is kept in `room`. `should_stop` is asked after every
-    batch.
+    `EpochFinished` it has the weights of that epoch, after `Fitted` or an error those of the best
+    one (the latest, if no epoch was best). The test part is not looked at. What is computed once,
+    decoded images and the features of frozen stages, is kept in `room`. `should_stop` is asked
+    after every batch.
 
     Raises:
         TrainingError: the loss is no longer a finite number.
@@ -85,7 +85,8 @@ def fit(
                     begin = time.monotonic()
                     rate = course.learning_rate
                     watch.start(epoch, "train", lessons.train_batches)
-                    answers = yield from _learn(step, lessons.train(epoch), course, watch)
+                    with closing(lessons.train(epoch)) as batches:
+                        answers = yield from _learn(step, batches, course, watch)
                     learned = figures(*answers)
                     _require_finite(learned["loss"], rate)
                     watch.start(epoch, "val", lessons.judged_batches(Split.VALIDATION))
@@ -109,6 +110,9 @@ def fit(
                         break
         except StopRequestedError:
             reason = "stop_requested"
+        except Exception:
+            best.restore(model)  # for whoever catches it and wants to save something
+            raise
     if best.epoch is None:
         yield Note(
             level="warning",

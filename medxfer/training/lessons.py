@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet
@@ -93,12 +94,12 @@ class Lessons:
         """
         yield from self._decode(Split.TRAIN, Split.VALIDATION)
         kept = self._decide(phase)
-        self._cut(phase.stages[0])
+        self._cut(kept.first if kept and kept.images else Stage.STEM)
         self._kept = kept
+        if kept and (kept.reason or kept.views):
+            yield Note(text=_words(kept))
         if kept is None or self._features is None:
             return
-        if kept.reason or kept.views:
-            yield Note(text=_words(kept))
         validation = self._manifest.rows(Split.VALIDATION)
         parts = [(JUDGED, validation)]
         parts += [(view, self._train_rows) for view in range(1, kept.views + 1)]
@@ -112,14 +113,16 @@ class Lessons:
         rows = self._manifest.rows(split)
         yield from self._decode(split)
         self._cut(first)
+        if self._features and self._features.bytes_each * len(rows) > self._room.spare():
+            self._cut(Stage.STEM)
         if self._features:
             yield from self._compute(self._features, [(JUDGED, rows)])
 
-    def train(self, epoch: int) -> Iterator[Batch]:
+    def train(self, epoch: int) -> Generator[Batch, None, None]:
         """The batches of this epoch, the same ones each time they are asked for."""
         places = self._order.of(epoch)
         batches = [self._train_rows[batch] for batch in places]
-        inputs = self._kept_inputs(batches, epoch) if self._views else self._fresh(batches, epoch)
+        inputs = self._kept_views(batches, epoch) if self._views else self._fresh(batches, epoch)
         for rows, place, seen in zip(batches, places, inputs, strict=True):
             truth = self._pictures.targets[torch.from_numpy(rows)]
             yield seen, truth.to(seen.device, non_blocking=True), torch.from_numpy(place)
@@ -135,15 +138,16 @@ class Lessons:
     def _views(self) -> int:
         return self._kept.views if self._kept else 0
 
-    def _kept_inputs(self, batches: list[Rows], epoch: int) -> Iterator[Tensor]:
+    def _kept_views(self, batches: list[Rows], epoch: int) -> Iterator[Tensor]:
+        """Each epoch another view of an image, and another each time it is drawn in an epoch."""
         features = self._features
         assert features is not None  # noqa: S101  (views are kept behind a prefix only)
-
-        def take(rows: Rows) -> Tensor:
-            # Each epoch another view of an image, all of them equally often.
-            return features.take(1 + (rows + epoch) % self._views, rows)
-
-        return self._machine.ahead(take, batches)
+        rows = pd.Series(np.concatenate(batches))
+        again = rows.groupby(rows).cumcount().to_numpy(dtype=np.int64)
+        views = 1 + (rows.to_numpy() + epoch + again) % self._views
+        ends = np.cumsum([len(batch) for batch in batches])[:-1]
+        drawn = list(zip(np.split(views, ends), batches, strict=True))
+        return self._machine.ahead(lambda pair: features.take(pair[0], pair[1]), drawn)
 
     def _fresh(self, batches: list[Rows], epoch: int) -> Iterator[Tensor]:
         """Pictures varied anew, through the frozen prefix if there is one."""
@@ -175,7 +179,7 @@ class Lessons:
             len(self._train_rows),
             len(self._manifest.rows(Split.VALIDATION)),
             self._config.views,
-            self._room.cap(),
+            self._room.spare(),
             self._machine.dtype.itemsize,
         )
 
@@ -185,6 +189,7 @@ class Lessons:
 
     def _compute(self, features: FeatureCache, parts: list[tuple[int, Rows]]) -> Iterator[Event]:
         preparation = Preparation("features", sum(len(rows) for _, rows in parts))
+        features.open(view for view, _ in parts)
         for view, rows in parts:
             preparation.next_part(len(rows))
             yield from self._told(preparation, features.fill(view, rows))

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from medxfer.cache.room import CacheRoom
 from medxfer.config import Monitor, TrainConfig
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
+from medxfer.data.pixel_store import PixelStore
 from medxfer.errors import TrainingError
 from medxfer.machine import Machine, choose
 from medxfer.models.cost import cost
@@ -49,7 +51,7 @@ def check(
     manifest = load_manifest(workspace, config.data)
     check_parts(manifest, config.monitor)
     check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION, Split.TEST))
-    _check_disk(workspace, config, len(manifest.classes))
+    _check_disk(workspace, config, manifest)
     weights = load_weights(config.weights, config.depth, workspace, progress)
     return Ready(manifest, weights, machine)
 
@@ -81,14 +83,15 @@ def check_parts(manifest: Manifest, monitor: Monitor) -> None:
         )
 
 
-def _check_disk(workspace: Workspace, config: TrainConfig, classes: int) -> None:
-    parameters = cost(config.depth, config.head, classes).parameters
-    needed = parameters * 4 * _CHECKPOINTS_AT_ONCE
+def _check_disk(workspace: Workspace, config: TrainConfig, manifest: Manifest) -> None:
+    parameters = cost(config.depth, config.head, len(manifest.classes)).parameters
+    with PixelStore(CacheRoom(workspace.cache), manifest) as store:
+        needed = parameters * 4 * _CHECKPOINTS_AT_ONCE + store.still_needed
     free = shutil.disk_usage(workspace.root).free
     if free < needed:
         raise TrainingError(
             f"The disk of {workspace.root} has {free / 1e6:.0f} MB free; this run needs "
-            f"{needed / 1e6:.0f} MB for its checkpoints.",
+            f"{needed / 1e6:.0f} MB for decoded images and checkpoints.",
             "Free some space, or choose another workspace.",
         )
 

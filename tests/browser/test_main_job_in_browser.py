@@ -108,6 +108,7 @@ def explain_an_upload(page: Page, scan: Path) -> None:
     expect(heat).to_be_visible(timeout=60_000)
     expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible()
     slider = page.get_by_role("slider", name="Opacity of the heatmap")
+    page.wait_for_load_state("networkidle")  # what the page itself still fetches does not count
     with no_server_trip(page):
         slider.focus()
         for _ in range(20):

@@ -46,8 +46,6 @@ def test_what_was_used_longest_ago_goes_first(
 ) -> None:
     taken = sum(kept.bytes for kept in full.kept())
     monkeypatch.setenv(CAP_VARIABLE, str(taken / 1e9))
-    full.make_room(0)
-    assert len(keys(full)) == 3
     full.make_room(SIZE)
     assert keys(full) == ["newest", "middle"]
 
@@ -62,7 +60,7 @@ def test_opening_a_shelf_is_using_it(full: CacheRoom, monkeypatch: pytest.Monkey
 def test_what_is_in_use_stays(full: CacheRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CAP_VARIABLE, "0")
     with full.shelf("pixels", "oldest", [SIZE], ""):
-        full.make_room(0)
+        full.make_room(1)
         assert keys(full) == ["oldest"]
 
 
@@ -84,3 +82,26 @@ def test_a_cap_that_is_no_number_is_refused(
     monkeypatch.setenv(CAP_VARIABLE, text)
     with pytest.raises(ConfigError, match=CAP_VARIABLE):
         full.cap()
+
+
+def test_what_is_spare_is_what_is_free_and_what_may_go(
+    full: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = {kept.key: kept.bytes for kept in full.kept()}
+    usage = type("Usage", (), {"free": 1_000_000})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert full.spare() == sum(each.values()) + 500_000
+    with full.shelf("pixels", "oldest", [SIZE], ""):
+        assert full.spare() == each["middle"] + each["newest"] + 500_000
+        monkeypatch.setenv(CAP_VARIABLE, str((each["oldest"] + 7000) / 1e9))
+        assert full.spare() == 7000
+        monkeypatch.setenv(CAP_VARIABLE, "0")
+        assert full.spare() == 0
+
+
+def test_nothing_is_removed_when_nothing_is_needed(
+    full: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CAP_VARIABLE, "0")
+    full.make_room(0)
+    assert len(keys(full)) == 3

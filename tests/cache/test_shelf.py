@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from medxfer.cache.filling import fill
 from medxfer.cache.shelf import Rows, Shelf, remove
+from medxfer.errors import CacheError
 
 SIZES = [5, 0, 7, 1000, 3]
 ALL = np.arange(len(SIZES))
@@ -74,8 +75,24 @@ def test_a_file_cut_short_is_missing_rows_and_no_crash(tmp_path: Path) -> None:
     os.truncate(tmp_path / "s" / "rows", 500)
     with Shelf(tmp_path / "s", SIZES) as shelf:
         assert shelf.missing(ALL).tolist() == [3, 4]
-        with pytest.raises(EOFError):
+        with pytest.raises(CacheError, match="can no longer be read"):
             read(shelf, 4)
+
+
+def test_a_row_that_is_not_there_is_never_read_as_zeros(tmp_path: Path) -> None:
+    with Shelf(tmp_path / "s", SIZES) as shelf:
+        shelf.put(4, content(4))
+        shelf.commit()
+        with pytest.raises(CacheError):
+            read(shelf, 3)
+        assert read(shelf, 4) == content(4)
+
+
+def test_marks_cut_short_are_missing_rows(tmp_path: Path) -> None:
+    filled(tmp_path / "s").close()
+    os.truncate(tmp_path / "s" / "marks", 13)
+    with Shelf(tmp_path / "s", SIZES) as shelf:
+        assert shelf.missing(ALL).tolist() == [1, 2, 3, 4]
 
 
 def test_a_row_of_another_size_is_refused(tmp_path: Path) -> None:

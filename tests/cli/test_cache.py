@@ -40,7 +40,10 @@ def full(room: CacheRoom) -> CacheRoom:
     return room
 
 
-def test_what_is_kept_is_listed_with_its_size(workspace: Workspace, full: CacheRoom) -> None:
+def test_what_is_kept_is_listed_with_its_size(
+    workspace: Workspace, full: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CAP_VARIABLE, "0.25")
     values = answer(workspace)
     assert values == answer(workspace, "list")
     assert {(kept["kind"], kept["key"], kept["words"]) for kept in values["kept"]} == {

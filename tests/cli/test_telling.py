@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from medxfer.cli.telling import Telling
-from medxfer.events import EpochFinished, Event, Note, PhaseStarted, Preparing, Progress
+from medxfer.events import EpochFinished, Event, Finished, Note, PhaseStarted, Preparing, Progress
 
 
 class Terminal(io.StringIO):
@@ -31,6 +31,7 @@ EVENTS: list[Event] = [
                   validation={"auroc": 0.75, "loss": None}),
     PhaseStarted(phase=1, epoch=2),
     preparing("features", 0, 2466),
+    Finished(seconds=9),
 ]  # fmt: skip
 
 
@@ -70,4 +71,5 @@ def test_on_a_terminal_it_counts_in_place(monkeypatch: pytest.MonkeyPatch) -> No
         "Epoch 1/2, 2.5 s: auroc 0.750  (best so far)\n",
         "Phase 2, from epoch 2\n",
         "  Computing what the frozen stages see: 0 of 2,466 views",
+        "",
     ]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from medxfer.cache.room import CacheRoom
 from medxfer.config import Device, HeadConfig, OptimiserConfig, StrategyConfig, TrainConfig
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
@@ -26,11 +27,13 @@ def test_one_epoch_from_scratch_does_not_solve_the_phantoms(workspace: Workspace
     config = TrainConfig(
         data="p", weights="none", strategy=StrategyConfig(name="none"), epochs=1, batch_size=16,
         head=HeadConfig(kind="linear"), optimiser=OptimiserConfig(learning_rate=5e-4),
-        device=Device.CPU, loader_workers=0,
+        device=Device.CPU,
     )  # fmt: skip
     torch.manual_seed(0)
     model = build(config.depth, 2, config.head)
-    events = fit(model, load_manifest(workspace, "p"), config, choose(config))
+    events = fit(
+        model, load_manifest(workspace, "p"), config, choose(config), CacheRoom(workspace.cache)
+    )
     (epoch,) = [event for event in events if isinstance(event, EpochFinished)]
     auroc = epoch.validation["auroc"]
     assert auroc is not None

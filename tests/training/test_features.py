@@ -1,14 +1,18 @@
 """The feature cache: what it gives is what the network would compute; what is shared is shared."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from medxfer.cache.room import CacheRoom
 from medxfer.config import Depth, HeadConfig, Preset, Stage, TrainConfig
-from medxfer.data.library import load_manifest
+from medxfer.data.importing import ImportOptions, import_source
+from medxfer.data.library import delete_dataset, load_manifest
 from medxfer.data.manifest import Manifest, Split
 from medxfer.data.pixel_store import PixelStore
 from medxfer.evaluation.pictures import Pictures
@@ -189,16 +193,19 @@ def test_damaged_features_are_computed_again(
     again.close()
 
 
-def test_filling_leaves_the_number_of_threads(
+def test_filling_leaves_the_number_of_threads_to_new_threads_too(
     room: CacheRoom, pictures: Pictures, model: ResNet
 ) -> None:
     before = torch.get_num_threads()
+    torch.set_num_threads(3)
     kept = cache(room, pictures, model)
-    work = kept.fill(1, np.arange(32))
-    next(work)
-    work.close()
-    assert torch.get_num_threads() == before
-    kept.close()
+    try:
+        list(kept.fill(1, np.arange(8)))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
+    finally:
+        kept.close()
+        torch.set_num_threads(before)
 
 
 def test_judged_batches_cover_the_rows_in_order(
@@ -217,3 +224,42 @@ def test_judged_batches_cover_the_rows_in_order(
     truth = torch.cat([targets for _, targets, _ in batches]).tolist()
     assert truth == manifest.part(Split.TEST).targets()
     assert module.JUDGED == 0
+
+
+def test_a_deleted_data_set_leaves_no_decoded_pictures_and_no_features(
+    workspace: Workspace, room: CacheRoom, manifest: Manifest, model: ResNet
+) -> None:
+    with PixelStore(room, manifest) as store:
+        list(store.fill(np.arange(len(manifest))))
+        kept = cache(room, Pictures(store, manifest.targets(), on_cpu()), model)
+        list(kept.fill(1, np.arange(8)))
+        kept.close()
+    assert {shelf.kind for shelf in room.kept()} == {"pixels", "features"}
+    delete_dataset(workspace, "small")
+    assert room.kept() == []
+
+
+def test_the_size_of_its_neighbours_does_not_change_a_picture(
+    workspace: Workspace, tmp_path: Path, model: ResNet
+) -> None:
+    """Nor whether one of them has colours."""
+    generator = np.random.default_rng(1)
+    for label in ("A", "B"):
+        (tmp_path / "mixed" / label).mkdir(parents=True)
+        for number, (height, width) in enumerate([(256, 256), (300, 420), (411, 290), (90, 70)]):
+            colours = () if number else (3,)
+            pixels = generator.integers(0, 256, (height, width, *colours), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "mixed" / label / f"{number}.png")
+    import_source(workspace, tmp_path / "mixed", ImportOptions(name="mixed"))
+    manifest = load_manifest(workspace, "mixed")
+    rows, found = np.arange(8), []
+    for name, parts in (("one", [[5], [2, 7], [0, 1, 3, 4, 6]]), ("two", [rows])):
+        own = CacheRoom(workspace.root / name)
+        with PixelStore(own, manifest) as store:
+            list(store.fill(rows))
+            kept = cache(own, Pictures(store, manifest.targets(), on_cpu()), model)
+            for part in parts:
+                list(kept.fill(1, np.array(part)))
+            found.append(kept.take(np.ones(8, dtype=np.int64), rows))
+            kept.close()
+    assert torch.equal(*found)

@@ -1,16 +1,19 @@
 """The training loop: what moves, what is kept, what is told."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from medxfer.cache.room import CacheRoom
-from medxfer.config import Monitor, Stage, StrategyConfig, TrainConfig
+from medxfer.cache.room import CAP_VARIABLE, CacheRoom
+from medxfer.config import Imbalance, Monitor, Stage, StrategyConfig, TrainConfig
 from medxfer.data import pixel_store
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
@@ -19,14 +22,16 @@ from medxfer.errors import DataError, EvaluationError, TrainingError
 from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.pictures import Pictures
 from medxfer.evaluation.predict import predict
-from medxfer.events import EpochFinished, Event, Fitted, Note, PhaseStarted, Progress
+from medxfer.events import EpochFinished, Event, Fitted, Note, PhaseStarted, Preparing, Progress
 from medxfer.machine import Machine, choose, on_cpu
 from medxfer.models.freezing import let_learn
 from medxfer.models.resnet import ResNet, build, stage_of
 from medxfer.paths import Workspace
 from medxfer.training.augmentation import draw_views
 from medxfer.training.best import Best
+from medxfer.training.features import FeatureCache
 from medxfer.training.fit import HALVED, fit
+from medxfer.training.lessons import Lessons
 from medxfer.training.loss import build_loss
 from medxfer.training.optimiser import build_optimiser
 from medxfer.training.plan import plan
@@ -290,6 +295,7 @@ def test_kept_features_teach_what_the_whole_network_would(
     rows = manifest.rows(Split.TRAIN)
     torch.manual_seed(config.seed)
     with PixelStore(room, manifest) as store:
+        list(store.fill(rows))
         pictures = Pictures(store, manifest.targets(), on_cpu())
         for epoch in (1, 2, 3):
             for places in order.of(epoch):
@@ -333,7 +339,7 @@ def test_a_device_too_small_for_a_batch_is_told_and_worked_round(
 def test_what_is_kept_is_said_once_a_phase(
     manifest: Manifest, small_config: TrainConfig, room: CacheRoom
 ) -> None:
-    config = with_strategy(small_config, "progressive", epochs=6, views=3)
+    config = with_strategy(small_config, "progressive", epochs=9, views=3)
     notes = [
         event.text
         for event in fit(network(config), manifest, config, choose(config), room)
@@ -347,3 +353,55 @@ def test_what_is_kept_is_said_once_a_phase(
     for note, values in zip(notes, each.values(), strict=True):
         megabytes = (3 * 16 + 8) * values * 4 / 1e6
         assert f"({megabytes:.0f} MB)" in note
+
+
+def test_a_second_run_finds_a_cache_that_just_fits_still_there(
+    manifest: Manifest, small_config: TrainConfig, room: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making room for one view must not remove another of the same run."""
+    config = with_strategy(small_config, "partial", epochs=5, views=3)
+    events = list(fit(network(config), manifest, config, choose(config), room))
+    assert any(isinstance(event, Preparing) and event.step == "features" for event in events)
+    taken = sum(kept.bytes for kept in room.kept())
+    monkeypatch.setenv(CAP_VARIABLE, str(taken / 1e9))
+    for _ in range(2):
+        again = list(fit(network(config), manifest, config, choose(config), room))
+        assert not any(isinstance(event, Preparing) for event in again)
+
+
+def test_an_image_drawn_twice_in_an_epoch_is_seen_in_two_views(
+    manifest: Manifest, small_config: TrainConfig, room: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_strategy(
+        small_config, "all", views=4, epochs=5, imbalance=Imbalance.BALANCED_SAMPLING
+    )
+    seen: list[tuple[int, int]] = []
+    take = FeatureCache.take
+
+    def noted(self: FeatureCache, views: NDArray[np.int64], rows: NDArray[np.int64]) -> Tensor:
+        seen.extend(zip(rows.tolist(), views.tolist(), strict=True))
+        return take(self, views, rows)
+
+    model = network(config)
+    with closing(Lessons(model, manifest, config, choose(config), room, lambda: False)) as lessons:
+        list(lessons.begin(plan(config)[0]))
+        monkeypatch.setattr(FeatureCache, "take", noted)
+        list(lessons.train(1))
+    times = Counter(row for row, _ in seen)
+    assert max(times.values()) > 1
+    for row, drawn in times.items():
+        assert len({view for other, view in seen if other == row}) == min(drawn, 4)
+        assert all(1 <= view <= 4 for _, view in seen)
+
+
+def test_without_any_room_it_learns_all_the_same(
+    manifest: Manifest, small_config: TrainConfig, room: CacheRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CAP_VARIABLE, "0")
+    config = with_strategy(small_config, "partial", epochs=5)
+    model = network(config)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    events = list(fit(model, manifest, config, choose(config), room))
+    assert any(isinstance(e, Note) and "too little room" in e.text for e in events)
+    assert moved(before, model.state_dict()) == {Stage.LAYER4, Stage.HEAD}
+    assert {kept.kind for kept in room.kept()} == {"pixels"}

@@ -42,7 +42,8 @@ def test_the_usual_number_where_it_saves_passes() -> None:
 
 
 def test_what_was_asked_for_is_kept_as_far_as_there_is_room() -> None:
-    assert kept(9, epochs=2).views == 9  # type: ignore[union-attr]
+    assert kept(9, epochs=9).views == 9  # type: ignore[union-attr]
+    assert kept(9, epochs=2).views == 2  # type: ignore[union-attr]
     assert kept(0).views == 0  # type: ignore[union-attr]
     tight = kept(9, limit=(3 * 600 + 100) * EACH)
     assert tight is not None
@@ -51,7 +52,13 @@ def test_what_was_asked_for_is_kept_as_far_as_there_is_room() -> None:
     assert tight.bytes <= (3 * 600 + 100) * EACH
 
 
-@pytest.mark.parametrize("limit", [0, (1 * 600 + 100) * EACH])
+def test_without_room_for_validation_nothing_is_kept() -> None:
+    assert kept(limit=100 * EACH - 1) == Keeping(
+        Stage.LAYER4, 0, 0, 0, "there is too little room on the disk to keep features"
+    )
+
+
+@pytest.mark.parametrize("limit", [100 * EACH, (1 * 600 + 100) * EACH])
 def test_without_room_images_are_varied_anew(limit: float) -> None:
     found = kept(limit=limit)
     assert found is not None

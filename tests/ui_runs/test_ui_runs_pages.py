@@ -202,7 +202,7 @@ def test_a_stopped_run_keeps_what_it_learned(home: Workspace, open_page: Open) -
 def test_a_run_stopped_within_its_first_epoch_says_so(home: Workspace, open_page: Open) -> None:
     ended = [Fitted(reason="stop_requested", best_epoch=None, validation={}), Stopped(seconds=9)]
     app = open_page(RUN, run=add_run(home, [started(), progress(1), *ended]))
-    assert "within the first epoch" in words(app)
+    assert "before its first epoch had ended" in words(app)
     assert "there are no curves" in words(app)
     assert "learned almost nothing" in words(open_page(RESULT, run=list_runs(home)[0].run))
     assert not app.exception

@@ -32,7 +32,6 @@ def confirm_delete(place: Workspace, info: DatasetInfo) -> None:
     )
     st.markdown(
         "Images that were imported from a folder stay where they are. Finished runs keep their "
-        "results. Decoded copies stay in the workspace's cache until it needs their room; "
-        "`medxfer cache clear` removes them at once."
+        "results. Decoded copies in the workspace's cache go too."
     )
     ask(plain(info.name), lambda: delete_dataset(place, info.name), DATA_PAGE)

@@ -62,7 +62,7 @@ def here(place: Workspace, config: TrainConfig) -> Here | None:
     except MedxferError:
         return None
     speed = _speed(place, machine)
-    return Here(machine, speed, CacheRoom(place.cache).cap(), machine.memory_to_keep())
+    return Here(machine, speed, CacheRoom(place.cache).spare(), machine.memory_to_keep())
 
 
 def _speed(place: Workspace, machine: Machine) -> Throughput:

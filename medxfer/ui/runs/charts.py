@@ -19,6 +19,8 @@ from medxfer.ui.theme import MARK, MUTED, SERIES
 TRAIN, VALIDATION = "train", "validation"
 COLOURS = {TRAIN: MUTED, VALIDATION: SERIES[0]}
 _HEIGHT = 300
+_TWO_NAMES = 150
+"""Pixels that both names of the legend take side by side."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,14 @@ def _spec(curve: Curve) -> dict[str, Any]:
         "field": "kind",
         "type": "nominal",
         "scale": {"domain": list(COLOURS), "range": list(COLOURS.values())},
-        "legend": {"title": None, "orient": "top", "symbolType": "stroke", "offset": 20},
+        "legend": {
+            "title": None,
+            "orient": "top",
+            "symbolType": "stroke",
+            "offset": 20,
+            # On a narrow screen the second name would be cut off.
+            "columns": {"expr": f"width < {_TWO_NAMES} ? 1 : 2"},
+        },
     }
     shared = {"x": epoch, "y": value, "tooltip": {"field": "text"}}
     return {

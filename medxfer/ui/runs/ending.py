@@ -61,8 +61,8 @@ def _sentence(run: RunSummary, live: Live) -> str:
     if run.state is RunState.STOPPED:
         if run.best_epoch is None:
             return (
-                "You stopped it within the first epoch. The network is kept as it was then; "
-                "do not rely on it."
+                "You stopped it before its first epoch had ended. The network is kept as it was "
+                "then; do not rely on it."
             )
         return f"You stopped it after {epochs}{took}. What it had learned is kept."
     if live.fitted and live.fitted.reason == "early_stopping":
