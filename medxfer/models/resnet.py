@@ -8,6 +8,7 @@ from torchvision.models import ResNet
 
 from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.models.heads import build_head
+from medxfer.models.pointwise import use_products
 
 HEAD_PREFIX = "fc."
 """Where the head stands among torchvision's names; everything else is the backbone."""
@@ -32,6 +33,7 @@ def build(depth: Depth, classes: int, head: HeadConfig) -> ResNet:
     It takes (n, 3, height, width) and gives logits (n, classes).
     """
     model = torchvision.models.get_model(f"resnet{int(depth)}", weights=None)
+    use_products(model)
     model.fc = build_head(model.fc.in_features, classes, head)
     return model
 
