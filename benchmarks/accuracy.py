@@ -2,7 +2,7 @@
 
 `python -m benchmarks.accuracy plain|ours --data NAME --strategy NAME ...` adds one JSON line a run
 to `accuracy.jsonl` of the workspace; runs that are there are not repeated.
-`python -m benchmarks.accuracy table` prints what came of it.
+`python -m benchmarks.accuracy table` prints what came of it and keeps it in `results`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from torchvision.models import ResNet
 
 from benchmarks.outcome import Outcome
 from benchmarks.packs import HOME, TARGETS, manifest_of, workspace
+from benchmarks.report import machine_line, write
 from benchmarks.source import source_network
 from medxfer.config import Depth, Preset, TrainConfig
 from medxfer.data.manifest import Manifest
+from medxfer.machine import choose
 from medxfer.models.resnet import build
 from medxfer.models.weights.load import apply, load_weights
 
@@ -184,7 +186,8 @@ def main() -> None:
     asked = vars(parser.parse_args())
     what, seeds = asked.pop("what"), asked.pop("seeds")
     if what == "table":
-        print(table())
+        machine = choose(TrainConfig(data="none"))
+        write("accuracy", machine, [machine_line(machine), "", table()])
         return
     if what == "plain" and asked["views"] is not None:
         parser.error("the plain loop varies every picture anew: --views is for ours")
