@@ -20,7 +20,10 @@ class Pointwise(nn.Conv2d):
             return super().forward(inputs)
         down, across = self.stride
         pixels = inputs.permute(0, 2, 3, 1)[:, ::down, ::across]
-        return functional.linear(pixels, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        # Flat, since without gradients torch makes a batch of small products of four dimensions.
+        n, height, width, channels = pixels.shape
+        found = functional.linear(pixels.reshape(-1, channels), self.weight.flatten(1), self.bias)
+        return found.view(n, height, width, -1).permute(0, 3, 1, 2)
 
 
 def use_products(model: nn.Module) -> None:
