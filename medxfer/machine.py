@@ -111,8 +111,8 @@ def keep_freed_memory() -> None:
     """Let this process keep large blocks it has freed, for the next batch to use again.
 
     By itself glibc gives blocks of megabytes back to the system at once and asks for them again
-    at the next layer, page by page: an eighth of the time of an epoch on a CPU. For a process that
-    computes and then ends; elsewhere than on glibc nothing happens.
+    at the next layer, page by page. For a process that computes and then ends; elsewhere than on
+    glibc nothing happens.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):

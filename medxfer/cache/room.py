@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from medxfer.cache.shelf import Rows, Shelf, in_use, remove
+from medxfer.cache.shelf import BLOCK, Rows, Shelf, in_use, remove
 from medxfer.errors import ConfigError
 from medxfer.files import write_json
 
@@ -123,7 +123,7 @@ def _wanted() -> float:
 def _kept(kind: Kind, folder: Path) -> Kept | None:
     """What stands in a folder; None if it has gone meanwhile."""
     try:
-        size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
+        size = sum(file.stat().st_blocks * BLOCK for file in folder.iterdir())
         used = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
         words = str(_json(folder / "about.json").get("words", ""))
     except OSError:

@@ -10,9 +10,9 @@ import fcntl
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +28,7 @@ _PRESENT = 1 << 32
 """Set in a mark beside the CRC-32 of the row; a row never written has the mark 0."""
 _CHECKED_AT_ONCE = 256
 _MARK = np.dtype("<u8")
-_BLOCK = 512  # bytes; the unit of st_blocks
+BLOCK = 512  # bytes; the unit of st_blocks
 _MOST_THREADS = 8
 
 
@@ -126,7 +126,7 @@ class Shelf:
     @property
     def taken(self) -> int:
         """Bytes the rows take on the disk now."""
-        return os.fstat(self._rows).st_blocks * _BLOCK
+        return os.fstat(self._rows).st_blocks * BLOCK
 
     def _read(self, row: int, into: NDArray[np.uint8]) -> None:
         view, done = into.data, 0
@@ -156,34 +156,33 @@ def cores() -> int:
 
 def in_use(folder: Path) -> bool:
     """Whether some process has the shelf open."""
-    try:
-        descriptor = os.open(folder / "rows", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
+    with _alone(folder) as alone:
+        return not alone
 
 
 def remove(folder: Path) -> bool:
     """Delete a shelf; False if some process has it open, or the system refuses."""
+    with _alone(folder) as alone:
+        if alone:
+            shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether nobody has the shelf open; if so, nobody can open it within the block."""
     try:
         descriptor = os.open(folder / "rows", os.O_RDWR)
-    except FileNotFoundError:
-        shutil.rmtree(folder, ignore_errors=True)
-        return not folder.exists()
+    except OSError:  # nothing is there that could be open
+        yield True
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder)
-    except OSError:
-        return False
-    else:
-        return True
+        alone = True
+    except BlockingIOError:
+        alone = False
+    try:
+        yield alone
     finally:
         os.close(descriptor)
 

@@ -59,6 +59,7 @@ def _names(kind: type) -> click.Choice[str]:
 def train(session: Session, data: str, **options: Any) -> None:
     """Train a network and keep its best epoch. Ctrl-C stops it and keeps what it learned."""
     # importing torch takes seconds, which `--help` and the other commands need not spend
+    from medxfer.machine import keep_freed_memory
     from medxfer.runs.execute import execute
     from medxfer.runs.worker import stop_on_signal
     from medxfer.training.preflight import check
@@ -67,6 +68,7 @@ def train(session: Session, data: str, **options: Any) -> None:
     check(session.workspace, config, Counter("Fetching weights (bytes)"))
     run, _ = create_run(session.workspace, config)
     say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
+    keep_freed_memory()
     tell = Telling(config.epochs)
     for event in execute(session.workspace, run, stop_on_signal().is_set):
         tell(event)

@@ -33,20 +33,6 @@ the stored size: the last halving at least is then done by the exact filter."""
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Pictures of different sizes in one array.
-
-    `pixels` is uint8 (n, channels, height, width) with each picture in the upper left corner, one
-    channel if all are grey, else three; `sizes` is (n, 2), height and width of each. Beside a
-    picture its last row and column are repeated once, so that interpolating at its edge meets no
-    foreign value.
-    """
-
-    pixels: NDArray[np.uint8]
-    sizes: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
 class Extent:
     """What is kept of a picture: `box` (left, top, right, bottom, in its own pixels) as `size`."""
 
@@ -126,8 +112,13 @@ class PixelStore:
         """Bytes that all pictures together will take on the disk beyond what they take now."""
         return max(0, int(self.bytes.sum()) - self._shelf.taken)
 
-    def take(self, rows: Rows) -> Stack:
-        """The pictures of these rows, which have been filled."""
+    def take(self, rows: Rows) -> NDArray[np.uint8]:
+        """The pictures of these rows, which have been filled, in one array.
+
+        It is (n, channels, height, width) with each picture in the upper left corner, one channel
+        if all are grey, else three. Beside a picture its last row and column are repeated once, so
+        that interpolating at its edge meets no foreign value.
+        """
         sizes = self.sizes[rows]
         high, wide = sizes.max(axis=0)
         channels = int(self._channels[rows].max())
@@ -141,7 +132,7 @@ class PixelStore:
             if width < wide:
                 edge = min(height + 1, high)
                 pixels[place, :, :edge, width] = pixels[place, :, :edge, width - 1]
-        return Stack(pixels, sizes)
+        return pixels
 
     def _decoded(self, rows: Rows) -> Iterable[tuple[int, NDArray[np.uint8]]]:
         for row in rows.tolist():

@@ -58,7 +58,7 @@ class Pictures:
 
     def _fetched(self, drawn: tuple[Rows, Views]) -> _Fetched:
         rows, views = drawn
-        return self.machine.pinned(torch.from_numpy(self.store.take(rows).pixels)), views
+        return self.machine.pinned(torch.from_numpy(self.store.take(rows))), views
 
     def _rendered(self, fetched: _Fetched) -> Tensor:
         pixels, views = fetched

@@ -10,9 +10,8 @@ from torch.nn import functional
 class Pointwise(nn.Conv2d):
     """A 1 x 1 convolution that, in bfloat16 on a CPU, is computed as a matrix product.
 
-    The same numbers up to rounding; channels-last memory makes it a change of view. oneDNN takes
-    two to five times as long, most of it for the gradient of the weights where the stride is 2
-    (ResNet-50's layer4 on two cores with AMX, torch 2.15).
+    The same numbers up to rounding; channels-last memory makes it a change of view. oneDNN's own
+    convolution is slower at this, most of all for the gradient of the weights where the stride is 2.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class Lessons:
             balanced=config.imbalance is Imbalance.BALANCED_SAMPLING,
         )
         self._features: FeatureCache | None = None
-        self._kept: Keeping | None = None
+        self._views = 0
 
     @property
     def train_batches(self) -> int:
@@ -95,7 +95,7 @@ class Lessons:
         yield from self._decode(Split.TRAIN, Split.VALIDATION)
         kept = self._decide(phase)
         self._cut(kept.first if kept and kept.images else Stage.STEM)
-        self._kept = kept
+        self._views = kept.views if kept else 0
         if kept and (kept.reason or kept.views):
             yield Note(text=_words(kept))
         if kept is None or self._features is None:
@@ -133,10 +133,6 @@ class Lessons:
         if self._features:
             return self._features.judged(rows, size)
         return self._pictures.judged(rows, size)
-
-    @property
-    def _views(self) -> int:
-        return self._kept.views if self._kept else 0
 
     def _kept_views(self, batches: list[Rows], epoch: int) -> Iterator[Tensor]:
         """Each epoch another view of an image, and another each time it is drawn in an epoch."""

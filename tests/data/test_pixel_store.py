@@ -56,9 +56,8 @@ def everything(manifest: Manifest) -> NDArray[np.int64]:
 
 def stored(store: PixelStore, row: int) -> NDArray[np.uint8]:
     """One picture, (height, width, channels)."""
-    stack = store.take(np.array([row]))
-    height, width = stack.sizes[0]
-    return stack.pixels[0, :, :height, :width].transpose(1, 2, 0)
+    height, width = store.sizes[row]
+    return store.take(np.array([row]))[0, :, :height, :width].transpose(1, 2, 0)
 
 
 def test_a_stored_picture_is_the_decoded_one_resized(room: CacheRoom, manifest: Manifest) -> None:
@@ -110,15 +109,15 @@ def test_a_picture_in_a_stack_is_what_it_is_alone(room: CacheRoom, manifest: Man
     with PixelStore(room, manifest) as store:
         list(store.fill(rows))
         stack = store.take(rows)
-        assert stack.pixels.shape[:2] == (len(rows), 3)
+        assert stack.shape[:2] == (len(rows), 3)
         for place, row in enumerate(rows.tolist()):
-            height, width = stack.sizes[place]
+            height, width = store.sizes[row]
             alone = stored(store, row).transpose(2, 0, 1)
-            assert (stack.pixels[place, :, :height, :width] == alone).all()
+            assert (stack[place, :, :height, :width] == alone).all()
             # its last row and column go on for one pixel
-            beside = stack.pixels[place, :, :height, width : width + 1]
+            beside = stack[place, :, :height, width : width + 1]
             assert (beside == alone[:, :, -1:]).all()
-            below = stack.pixels[place, :, height : height + 1, :width]
+            below = stack[place, :, height : height + 1, :width]
             assert (below == alone[:, -1:, :]).all()
 
 
