@@ -11,7 +11,7 @@ class Pointwise(nn.Conv2d):
     """A 1 x 1 convolution that, in bfloat16 on a CPU, is computed as a matrix product.
 
     The same numbers up to rounding; channels-last memory makes it a change of view. oneDNN's own
-    convolution is slower at this, most of all for the gradient of the weights where the stride is 2.
+    convolution is slower, most of all for the gradient of the weights where the stride is 2.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
