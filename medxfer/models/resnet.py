@@ -8,7 +8,7 @@ from torchvision.models import ResNet
 
 from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.models.heads import build_head
-from medxfer.models.pointwise import use_products
+from medxfer.models.products import use_products
 
 HEAD_PREFIX = "fc."
 """Where the head stands among torchvision's names; everything else is the backbone."""
