@@ -7,7 +7,8 @@ peak memory to itself. Ours begins with an empty cache: decoding and computing f
 it runs once more with the cache full, as a second choice of head or learning rate would. With
 `--thirdparty PYTHON` fastai and Lightning run as well, under that Python (see
 `requirements-thirdparty.txt`). `--plain-epochs N` measures only the first N epochs of the plain
-loop and takes the rest to be as long as their median, which the table then says.
+loop, `--thirdparty-epochs N` fits of N epochs by the others, and takes the rest to be as long as
+their median, which the table then says.
 """
 
 from __future__ import annotations
@@ -85,8 +86,10 @@ def fit(engine: str, wanted: dict[str, Any], epochs: int) -> Fit:
     return Fit(engine, outcome, epochs, wanted["seed"])
 
 
-def thirdparty(python: str, library: str, wanted: dict[str, Any], precision: str) -> Fit:
-    """fastai's or Lightning's fit, under the Python that has them."""
+def thirdparty(
+    python: str, library: str, wanted: dict[str, Any], precision: str, epochs: int
+) -> Fit:
+    """fastai's or Lightning's fit, under the Python that has them; `epochs` as in `Fit`."""
     options = {
         "data": wanted["data"], "depth": wanted["depth"], "epochs": wanted["epochs"],
         "seed": wanted["seed"], "precision": precision,
@@ -98,7 +101,7 @@ def thirdparty(python: str, library: str, wanted: dict[str, Any], precision: str
     found = json.loads(done.stdout.splitlines()[-1])
     fields = {name: found[name] for name in Outcome.__dataclass_fields__}
     named = f"{library} ({options['strategy']}, {precision})"
-    return Fit(named, Outcome(**fields), wanted["epochs"], wanted["seed"])
+    return Fit(named, Outcome(**fields), epochs, wanted["seed"])
 
 
 def compared(fits: list[Fit]) -> list[str]:
@@ -159,8 +162,10 @@ def _case(case: str, arguments: argparse.Namespace) -> list[str]:
             fits.append(fit(engine, given, arguments.epochs))
             print(case, seed, engine, f"{fits[-1].to_last:.1f} s", flush=True)
         if arguments.thirdparty and seed == arguments.seeds[0]:
+            given = wanted | {"epochs": min(arguments.thirdparty_epochs, arguments.epochs)}
             for library, precision in (("fastai", "32"), ("lightning", "bf16-mixed")):
-                fits.append(thirdparty(arguments.thirdparty, library, wanted, precision))
+                python, whole = arguments.thirdparty, arguments.epochs
+                fits.append(thirdparty(python, library, given, precision, whole))
                 print(case, library, f"{fits[-1].to_last:.1f} s", flush=True)
     size = len(manifest_of(arguments.data))
     first = [one for one in fits if one.seed == arguments.seeds[0]]
@@ -187,6 +192,7 @@ def main() -> None:
     parser.add_argument("--plain-epochs", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--thirdparty")
+    parser.add_argument("--thirdparty-epochs", type=int, default=1000)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
