@@ -102,6 +102,16 @@ class DatasetPaths:
     def thumbnails(self) -> Path:
         return self.root / "thumbnails"
 
+    @property
+    def audit(self) -> Path:
+        """The folder of the audit: its result, its progress and its lock."""
+        return self.root / "audit"
+
+    @property
+    def corrections(self) -> Path:
+        """What people decided about single images (drop, relabel, move), one JSON line each."""
+        return self.root / "corrections.jsonl"
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -139,6 +149,11 @@ class RunPaths:
     def checkpoints(self) -> Path:
         """Weights of the best epoch, and the record that names them."""
         return self.root / "checkpoints"
+
+    @property
+    def decisions(self) -> Path:
+        """Temperature, operating point, and each opening of the test set, one JSON line each."""
+        return self.root / "decisions.jsonl"
 
     def predictions(self, split: str) -> Path:
         return self.root / "predictions" / f"{split}.parquet"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags, auroc, average_precision, precision_recall, roc
-from medxfer.evaluation.metrics import positive_class
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Predictions
 from medxfer.reports.stamp import Stamp
 from medxfer.ui.results.chart import draw_figure

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from medxfer.evaluation.metrics import positive_class, report, summary
+from medxfer.evaluation.metrics import report, summary
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.ui.words import count, plain
 
