@@ -60,6 +60,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the answers of the command line."""
+        bins = self.bins.astype(object).where(self.bins.notna(), None)
         return {
             "images": self.n,
             "patients": self.patients,
@@ -75,7 +76,7 @@ class Calibration:
                 }
                 for each in self.lines
             },
-            "bins": self.bins.to_dict("records"),
+            "bins": bins.to_dict("records"),
         }
 
 
@@ -141,7 +142,7 @@ def reliability(
     Columns n, probability (mean claimed), observed (share that came true), low and high (Wilson
     95 %, knowing whose images they are). Bins hold equally many images, but equal probabilities
     stay together; there are at most 10, and fewer if they would hold fewer than 10 images. For
-    `cls` and `claims` see there.
+    `cls` see `claims`.
 
     Raises:
         EvaluationError: no image of known truth.
@@ -244,11 +245,14 @@ def _error_if_right(score: Floats, bins: int, seed: int, draws: int = 400) -> fl
 
 
 def _percentiles(value: float, drawn: Floats) -> Estimate:
-    """The percentile interval; none if the figure was undefined in more than a few resamples."""
+    """The percentile interval; none if the figure was undefined in more than a few resamples.
+
+    Nor if all resamples are the same, as with a single patient: that is no sign of certainty.
+    """
     if np.isnan(value):
         return Estimate(None)
     defined = drawn[~np.isnan(drawn)]
-    if not len(defined) or len(defined) < (1 - _TOLERATED) * len(drawn):
+    if len(defined) < (1 - _TOLERATED) * len(drawn) or len(np.unique(defined)) <= 1:
         return Estimate(value)
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from medxfer.errors import EvaluationError
-from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.predictions import Predictions
 
 Estimates = dict[str, Estimate]

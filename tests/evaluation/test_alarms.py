@@ -58,7 +58,7 @@ def test_a_threshold_can_call_one_class() -> None:
 def test_validation_above_test_counts_only_beyond_its_interval() -> None:
     far = alarms(part("validation", auroc=0.95), part(auroc=0.85), FINE)
     assert keys(far) == ["validation_above_test"]
-    assert "0.950 on validation but 0.850 on test" in far[0].problem
+    assert "On validation the AUROC is 0.950, on test 0.850" in far[0].problem
     assert alarms(part("validation", auroc=0.90), part(auroc=0.85), FINE) == []
     assert alarms(part("validation", auroc=0.75), part(auroc=0.85), FINE) == []
 

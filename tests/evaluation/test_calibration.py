@@ -121,6 +121,13 @@ def test_what_is_not_defined_is_none() -> None:
         calibration(binary([-1], [0.5]))
 
 
+def test_a_single_patient_has_no_interval() -> None:
+    found = calibration(simulated(60, per_patient=60), resamples=50)
+    for estimate in (found.error, found.brier, found.lines[0].slope, found.lines[0].in_the_large):
+        assert estimate.value is not None
+        assert estimate.low is None
+
+
 def test_draws_are_of_whole_patients() -> None:
     patients = np.array(["a", "b", "a", "c", "c"])
     draws = np.array(list(patient_draws(patients, 3000, seed=1)))
