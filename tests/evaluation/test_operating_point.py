@@ -41,7 +41,7 @@ def all_rates(predictions: Predictions) -> list[tuple[float, float, float]]:
 
 
 @given(cases(), st.sampled_from(Rule), st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_was_measured_is_what_applying_it_gives(
     predictions: Predictions, rule: Rule, value: float
 ) -> None:
@@ -56,7 +56,7 @@ def test_what_was_measured_is_what_applying_it_gives(
 
 
 @given(cases(), st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_sensitivity_at_least(predictions: Predictions, wished: float) -> None:
     point = choose(predictions, Rule.SENSITIVITY, wished)
     assert point.sensitivity >= wished
@@ -65,7 +65,7 @@ def test_sensitivity_at_least(predictions: Predictions, wished: float) -> None:
 
 
 @given(cases(), st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_specificity_at_least(predictions: Predictions, wished: float) -> None:
     reached = [rest for rest in all_rates(predictions) if rest[2] >= wished]
     if not reached:
@@ -78,7 +78,7 @@ def test_specificity_at_least(predictions: Predictions, wished: float) -> None:
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_youden_is_the_best_sum_and_of_equals_the_most_sensitive(predictions: Predictions) -> None:
     point = choose(predictions, Rule.YOUDEN)
     best = max(sensitivity + specificity for _, sensitivity, specificity in all_rates(predictions))
@@ -88,7 +88,7 @@ def test_youden_is_the_best_sum_and_of_equals_the_most_sensitive(predictions: Pr
 
 
 @given(cases(), st.floats(0.05, 50), st.floats(0.01, 0.99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_cost_is_the_least(predictions: Predictions, ratio: float, prevalence: float) -> None:
     def cost(sensitivity: float, specificity: float) -> float:
         return ratio * prevalence * (1 - sensitivity) + (1 - prevalence) * (1 - specificity)
@@ -100,7 +100,7 @@ def test_cost_is_the_least(predictions: Predictions, ratio: float, prevalence: f
 
 
 @given(cases(), st.sampled_from([Rule.YOUDEN, Rule.SENSITIVITY]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_tiny_difference_calls_no_image_otherwise(predictions: Predictions, rule: Rule) -> None:
     point = choose(predictions, rule, 0.8 if rule is Rule.SENSITIVITY else None)
     score = np.unique(np.append(predictions.probabilities[:, 1], 0.0))
