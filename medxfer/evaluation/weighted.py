@@ -107,7 +107,8 @@ class _Ranking:
         # Among themselves the positives count half their weight squared, whatever their order.
         above = (hit * (running[:, self._above] + through)).sum(axis=1) / _TWO - positive**2 / _TWO
         least = _NOTHING * running[:, -1:]
-        precise = running_hits[:, self._hits_through] / np.maximum(through, least)
+        precise = np.zeros(hit.shape)
+        np.divide(running_hits[:, self._hits_through], through, out=precise, where=through > least)
         defined = np.minimum(positive, negative) > least[:, 0]
         auroc, precision = np.full(r, np.nan), np.full(r, np.nan)
         np.divide(above, positive * negative, out=auroc, where=defined)
