@@ -110,7 +110,7 @@ def conclusion(comparison: Comparison, first: str = "Run A", second: str = "Run 
     known = {name: comparison.differences[name] for name in DECIDING}
     known = {name: estimate for name, estimate in known.items() if estimate.low is not None}
     if not known:
-        return "Nothing can be said: there are too few patients, or images of one class only."
+        return "Nothing can be said: there are too few patients."
     for_first = [name for name, found in known.items() if found.low is not None and found.low > 0]
     for_second = [
         name for name, found in known.items() if found.high is not None and found.high < 0

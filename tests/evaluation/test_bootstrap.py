@@ -128,6 +128,13 @@ def test_what_a_resample_lacks_is_not_defined() -> None:
     assert np.isnan(class_figures(replicates)["f1"][1, 1])
 
 
+def test_a_constant_answer_has_no_correlation_in_any_resample() -> None:
+    truth = np.arange(30) % 3 % 2
+    constant = predictions_of(truth, np.tile([1.0, 0.3], (30, 1)), np.arange(30))
+    replicates = resampled(constant, Patients.of(constant), 200)
+    assert np.isnan(figures(replicates, constant.classes)["mcc"]).all()
+
+
 def test_how_many_resamples_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     predictions = made_up(200, 3)
     patients = Patients.of(predictions)

@@ -117,7 +117,7 @@ def test_mcnemar() -> None:
          "Run A is better: AUROC higher by 0.0020 (0.0003 to 0.0040); no difference shown in "
          "accuracy: 0.000 (−0.010 to 0.010), Run A minus Run B."),
         ((None, None, None), (0.1, None, None),
-         "Nothing can be said: there are too few patients, or images of one class only."),
+         "Nothing can be said: there are too few patients."),
     ],
 )  # fmt: skip
 def test_what_is_said(auroc: tuple[float, ...], accuracy: tuple[float, ...], words: str) -> None:
@@ -134,6 +134,13 @@ def test_a_clearly_better_run_is_called_so_and_equal_ones_are_not() -> None:
     noise = np.random.default_rng(3).normal(size=(2, 300, 2))
     equal = [replace(first, logits=first.logits + own) for own in noise]
     assert conclusion(compare(*equal, 200)).startswith("No difference shown")
+
+
+def test_images_of_one_class_are_compared_by_accuracy_alone() -> None:
+    first, second = (it.only(it.truth == 1) for it in pair(worse_by=3))
+    found = compare(first, second, resamples=100)
+    assert found.differences["auroc"].value is None
+    assert conclusion(found).startswith("Run A is better: accuracy higher by ")
 
 
 def test_nothing_to_compare() -> None:
