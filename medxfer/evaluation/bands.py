@@ -46,6 +46,7 @@ def roc_band(
     band = [around(float(value), replicates[:, at], Range(), degrees, doubt)
             for at, value in enumerate(tpr)]  # fmt: skip
     ends = np.array([(it.low, it.high) for it in band], dtype=np.float64)
+    ends[-1] = 1  # whatever the images: who calls all finds all
     return pd.DataFrame({"fpr": fpr, "tpr": tpr, "low": ends[:, 0], "high": ends[:, 1]})
 
 

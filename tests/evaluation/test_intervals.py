@@ -187,6 +187,7 @@ def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     np.testing.assert_allclose(inside, np.interp(band["fpr"].iloc[1:-1], false, true), atol=0.02)
     assert (band["low"] <= band["tpr"]).all()
     assert (band["tpr"] <= band["high"]).all()
+    assert band.iloc[-1].tolist() == [1, 1, 1, 1]
     with pytest.raises(EvaluationError, match="ROC curve"):
         roc_band(predictions.only(predictions.truth == 0), 1)
 
