@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medxfer.errors import RunError
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Started
 from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace, check_name
-from medxfer.runs.store import run_folder
+from medxfer.runs.store import load_run, run_folder
 
 
 class External(BaseModel):
@@ -76,6 +77,15 @@ def load_external(
             f"Do it: medxfer evaluate {run} --on '{data}'",
         ) from error
     return record, Predictions.load(answers)
+
+
+def run_classes(workspace: Workspace, run: str) -> tuple[str, ...]:
+    """The classes of a run, in order; RunError if it is unknown or never began."""
+    events = load_run(workspace, run).events
+    started = next((event for event in events if isinstance(event, Started)), None)
+    if started is None:
+        raise RunError(f"The run {run} never began, so it has no classes.", "Train again.")
+    return started.classes
 
 
 def _files(paths: RunPaths, data: str, split: str) -> tuple[Path, Path]:
