@@ -158,6 +158,11 @@ class RunPaths:
     def predictions(self, split: str) -> Path:
         return self.root / "predictions" / f"{split}.parquet"
 
+    @property
+    def external(self) -> Path:
+        """Answers about other data sets: for each its predictions and a record of what it was."""
+        return self.root / "external"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -213,6 +218,11 @@ class Workspace:
     @property
     def index(self) -> Path:
         return self.root / "index.sqlite"
+
+    @property
+    def openings(self) -> Path:
+        """The looks at test sets by runs that were deleted since, one JSON line each."""
+        return self.root / "openings.jsonl"
 
     def dataset(self, name: str) -> DatasetPaths:
         return DatasetPaths(self.datasets / check_name(name, "data set"))
