@@ -22,8 +22,8 @@ ONE_PICTURE = 0.76
 neighbouring slices of one brain 0.75, copies under text 0.79 at the 1st percentile."""
 _WORTH_A_LOOK = 0.7
 """Correlation of the small pictures; copies have 0.8 and more."""
-_WORTH_REFINING = 0.3
-"""Share of agreeing patches before the last alignment; different pictures rarely have it."""
+_WORTH_REFINING = 0.15
+"""Share of agreeing patches before the last alignment; cropped copies can have as little as 0.2."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,12 @@ _COLUMNS = 8192
 """Similarities in memory at a time: 32 MB for each thread."""
 _MOST_EACH = 10
 """Neighbours of a picture that are compared; copies of copies are still linked to one another."""
-_PAIRS_EACH = 5
-"""Candidates for each picture on average, which keeps the time proportional to the pictures."""
-_LEAST_ALIKE = 0.3
-"""Measured: copies with all changes together have 0.5 at the 3rd percentile, others rarely 0.4."""
-_FEW = 200
+_PAIRS_EACH, _AND_THEN, _BEYOND = 10, 4, 100_000
+"""Candidates for each picture on average; of what exceeds so many, fewer. So the time of comparing
+grows with the pictures, not with their square."""
+_LEAST_ALIKE = 0.15
+"""Measured: copies have 0.5 and more at the 3rd percentile, under large text 0.2."""
+_FEW = 50
 """Pictures of which every picture's best neighbours are compared, however little alike."""
 _SAMPLED = 2_000
 
@@ -118,7 +119,8 @@ def _least_alike(unit: Floats) -> float:
     count = min(len(unit), _SAMPLED)
     sample = unit[generator.choice(len(unit), count, replace=False)]
     similar = (sample @ sample.T)[np.triu_indices(count, 1)]
-    share = _PAIRS_EACH / len(unit)  # of n * n / 2 pairs, seen both ways
+    wanted = min(_PAIRS_EACH * len(unit), _BEYOND + _AND_THEN * len(unit))
+    share = wanted / len(unit) ** 2  # of half as many pairs, each seen both ways
     return max(_LEAST_ALIKE, float(np.quantile(similar, 1 - share)))
 
 
