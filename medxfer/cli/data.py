@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from medxfer.cli.correct import correct, corrections
 from medxfer.cli.output import Counter, Session, command, say, table
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import (
@@ -24,6 +25,10 @@ from medxfer.runs.store import list_runs
 @click.group()
 def data() -> None:
     """Import, list, show and delete data sets."""
+
+
+for entry in (correct, corrections):
+    data.add_command(entry)
 
 
 @data.command("import")
