@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medxfer.audit.copies import pair_findings
 from medxfer.audit.finding import Finding, Severity
 from medxfer.audit.keeping import load_audit, save_audit
-from medxfer.audit.pairs import pair_findings
 from medxfer.audit.patients import (
     class_sizes,
     patient_findings,
@@ -40,11 +40,14 @@ _IMAGES = {"image": "file", "first": "first_file", "second": "second_file"}
 
 @dataclass(frozen=True)
 class Checks:
-    """What looks at pixels; a test gives others. What `appearance` gives the others are given."""
+    """What looks at pixels; a test gives others.
+
+    What `appearance` returns the others are given; `near_duplicates` also the exact ones.
+    """
 
     appearance: Callable[[PixelStore, Rows], Working[Any]]
     exact_duplicates: Callable[[Manifest, Any], pd.DataFrame]
-    near_duplicates: Callable[[Manifest, Any, PixelStore], Working[pd.DataFrame]]
+    near_duplicates: Callable[[Manifest, Any, PixelStore, pd.DataFrame], Working[pd.DataFrame]]
     quality: Callable[[Manifest, Any], pd.DataFrame]
 
 
@@ -75,12 +78,15 @@ def run_audit(
         PixelStore(CacheRoom(workspace.cache), manifest) as store,
     ):
         appearance = work.drive("Looking at pictures", checks.appearance(store, rows))
-        near = work.drive("Looking for copies", checks.near_duplicates(manifest, appearance, store))
+        exact = checks.exact_duplicates(manifest, appearance)
+        looking = checks.near_duplicates(manifest, appearance, store, exact)
+        near = work.drive("Looking for copies", looking)
     used = manifest.part(*PARTS)
+    same = near["kind"] == "exact"  # what only files decoded in full could tell
     shared = patients_across_splits(manifest)
     tables = {
-        "duplicates": _among(used, checks.exact_duplicates(manifest, appearance)),
-        "near_duplicates": _among(used, near),
+        "duplicates": _among(used, pd.concat([exact, near[same]], ignore_index=True)),
+        "near_duplicates": _among(used, near[~same]),
         "patients_across_splits": shared if known else shared.head(0),
         "too_few": class_sizes(manifest),
         "quality": _among(used, checks.quality(manifest, appearance)),
@@ -154,11 +160,9 @@ def _looked_at(known: bool, short: Shortcuts) -> dict[str, Any]:
     if known:
         checked.append("patients on more than one side")
     else:
-        not_checked["patients on more than one side"] = "patients are not known"
-    tried = [row for row in short.rows if row.auroc.value is not None]
-    reasons = {row.reason for row in short.rows if row.reason}
-    if tried or len(reasons) != 1:
-        checked.append("shortcuts")
+        not_checked["patients on more than one side"] = "Patients are not known."
+    if short.reason:
+        not_checked["shortcuts"] = short.reason
     else:
-        not_checked["shortcuts"] = reasons.pop()
+        checked.append("shortcuts")
     return {"checked": tuple(checked), "not_checked": not_checked}

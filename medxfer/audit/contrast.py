@@ -21,13 +21,12 @@ def contrast(group: Group, labels: pd.Series[str]) -> str:
 
 def _of_levels(levels: pd.Series[str], labels: pd.Series[str]) -> str:
     shares = pd.crosstab(labels.to_numpy(), levels.to_numpy(), normalize="index")
-    spread = shares.max() - shares.min()
-    level = spread.idxmax()
-    most, least = shares[level].idxmax(), shares[level].idxmin()
-    if most == least:
+    level = str((shares.max() - shares.min()).idxmax())
+    least, most = shares[level].sort_values().iloc[[0, -1]].items()
+    if least[1] == most[1]:
         return ""
-    high, low = shares.loc[most, level], shares.loc[least, level]
-    return f"'{level}' in {high:.0%} of {most}, {low:.0%} of {least}".replace("''", "blank")
+    what = f"'{level}'" if level else "blank"
+    return f"{what} in {most[1]:.0%} of {most[0]}, {least[1]:.0%} of {least[0]}"
 
 
 def _of_numbers(group: Group, labels: pd.Series[str]) -> str:
@@ -40,11 +39,11 @@ def _of_numbers(group: Group, labels: pd.Series[str]) -> str:
     spread = ((middles.max() - middles.min()) / scale).dropna()
     if spread.empty or spread.max() <= 0:
         return ""
-    column = spread.idxmax()
-    most, least = middles[column].idxmax(), middles[column].idxmin()
+    column = str(spread.idxmax())
+    least, most = middles[column].dropna().sort_values().iloc[[0, -1]].items()
     name, unit = group.shown[column]
-    high, low = (_shown(float(middles[column][label])) for label in (most, least))
-    return f"{word} {name} {high}{unit} in {most}, {low}{unit} in {least}"
+    high, low = f"{_shown(most[1])}{unit}", f"{_shown(least[1])}{unit}"
+    return f"{word} {name} {high} in {most[0]}, {low} in {least[0]}"
 
 
 def _shown(value: float) -> str:

@@ -167,12 +167,13 @@ def _carry_out(job: AuditJob, request: dict[str, Any], reporter: _Reporter) -> N
     from medxfer.audit.audit import run_audit
     from medxfer.audit.doubting import run_doubts
 
-    reporter("Beginning", 0, 0)
-    if request["fresh"] or current_audit(job.workspace, job.name) is None:
-        run_audit(job.workspace, job.name, reporter, reporter.should_stop)
-    if request["doubts"]:
-        weights = request["doubts"]
-        run_doubts(job.workspace, job.name, weights, reporter, reporter.should_stop)
+    workspace, name, weights = job.workspace, job.name, request["doubts"]
+    with writing(workspace, name):
+        reporter("Beginning", 0, 0)
+        if request["fresh"] or current_audit(workspace, name) is None:
+            run_audit(workspace, name, reporter, reporter.should_stop)
+        if weights:
+            run_doubts(workspace, name, weights, reporter, reporter.should_stop)
 
 
 class _Reporter:

@@ -112,7 +112,7 @@ def _vague(sizes: pd.DataFrame) -> list[Finding]:
         wide = here[here["high"] - here["low"] > WIDISH]
         if wide.empty:
             continue
-        least = wide.loc[wide["patients"].idxmin()]
+        least = wide.iloc[int(wide["patients"].argmin())]
         width = least["high"] - least["low"]
         others = len(wide) - 1
         more = f" {others:,} more class{'es are' if others > 1 else ' is'} small." if others else ""

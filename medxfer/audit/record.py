@@ -54,8 +54,8 @@ class Audit:
     def verdict(self) -> Verdict:
         """What all findings, also those on labels, amount to; `findings` are in it."""
         if self.label_doubts is None:
-            later = {"wrong labels": "needs a network: medxfer data audit NAME --doubts WEIGHTS"}
-            return judge(self.found, self.checked, {**self.not_checked, **later})
+            how = f"Needs a network: medxfer data audit '{self.dataset}' --doubts WEIGHTS."
+            return judge(self.found, self.checked, {**self.not_checked, "wrong labels": how})
         found = (*self.found, *self.doubts_found)
         return judge(found, (*self.checked, "wrong labels"), self.not_checked)
 

@@ -87,7 +87,8 @@ def separation(trial: Trial, numbers: pd.DataFrame) -> Estimate:
     For more than two classes the mean over each class against the rest. Small boosted trees
     (Ke et al. 2017, as in scikit-learn) learn on the other folds. Only images of the same fold
     are compared, since two fits do not share a scale (Airola et al. 2011). The interval is the
-    middle 95 % over resamples of patients, drawn within each class.
+    middle 95 % over resamples of patients, drawn within each class; what other trees would have
+    been learned from other patients is not in it.
 
     Args:
         trial: from `plan_trial`.
@@ -170,12 +171,12 @@ def _ranked(trial: Trial, scores: Floats, positive: NDArray[np.bool_]) -> Floats
         )
         ordered += (with_it * (np.cumsum(without, axis=1) - without / 2)).sum(axis=1)
         pairs += with_it.sum(axis=1) * without.sum(axis=1)
-    return np.divide(ordered, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    undefined: Floats = np.full(len(pairs), np.nan)
+    return np.asarray(np.divide(ordered, pairs, out=undefined, where=pairs > 0), dtype=np.float64)
 
 
 def _tallied(counts: NDArray[np.float32], person: Ints, level: Ints, levels: int) -> Floats:
     """Images at each score in each resample, (resamples + 1, levels)."""
     shape = (counts.shape[1], levels)
     images = coo_array((np.ones(len(person)), (person, level)), shape=shape).tocsr()
-    tallied: Floats = (images.T @ counts.T.astype(np.float64)).T
-    return tallied
+    return np.asarray((images.T @ counts.T.astype(np.float64)).T, dtype=np.float64)

@@ -99,6 +99,8 @@ class Shortcuts:
     rows: tuple[Shortcut, ...]
     left_out: dict[str, str]
     """Columns of the source that cannot be a shortcut, and why."""
+    reason: str
+    """Why nothing could be tried; "" if it could."""
     note: str
     """On how many images the figures rest, if not on all."""
 
@@ -158,7 +160,7 @@ def shortcuts(
     if tick:
         tick(len(groups), len(groups))
     found.sort(key=lambda row: -1.0 if row.auroc.value is None else row.auroc.value, reverse=True)
-    return Shortcuts(tuple(found), left_out, _note(trial, labels))
+    return Shortcuts(tuple(found), left_out, reason, _note(trial, labels))
 
 
 def _note(trial: Trial | None, labels: pd.Series[str]) -> str:

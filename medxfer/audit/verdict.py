@@ -25,7 +25,7 @@ class Trust(StrEnum):
 class Verdict:
     """The word, its sentence, all findings worst first, and what was looked at.
 
-    `checked` and `not_checked` name the checks in words, the latter with the reason.
+    `checked` and `not_checked` name the checks in words, the latter with a sentence that says why.
     """
 
     trust: Trust

@@ -14,7 +14,7 @@ from medxfer.errors import DataError
 from medxfer.paths import Workspace
 
 _SHOWN = 10
-_PAIRS = {"first_file": "picture", "second_file": "and", "kind": "how", "score": "alike"}
+_PAIRS = {"first_file": "picture", "second_file": "and", "changes": "changed", "score": "alike"}
 _HEADINGS: dict[str, tuple[str, dict[str, str]]] = {
     "duplicates": ("Exact copies", _PAIRS),
     "near_duplicates": ("Near copies", _PAIRS),
@@ -97,7 +97,7 @@ def _told(audit: Audit) -> str:
         if len(rows) > _SHOWN:
             lines.append(f"… and {len(rows) - _SHOWN:,} more; --json has all.")
     lines += [""] if audit.verdict.not_checked else []
-    lines += [f"Not checked: {what} ({why})." for what, why in audit.verdict.not_checked.items()]
+    lines += [f"Not checked: {what}. {why}" for what, why in audit.verdict.not_checked.items()]
     return "\n".join(lines)
 
 

@@ -9,10 +9,11 @@ from medxfer.audit.patients import how_bad
 from medxfer.data.manifest import Manifest
 
 PAIR_COLUMNS = (
-    "first", "second", "kind", "score", "across_splits", "different_labels", "different_patients",
+    "first", "second", "kind", "changes", "score",
+    "across_splits", "different_labels", "different_patients",
 )  # fmt: skip
-"""`first` and `second` are image ids; the last three are yes or no."""
-_SIGNS = PAIR_COLUMNS[4:]
+"""`first` and `second` are image ids; `changes` are words; the last three are yes or no."""
+_SIGNS = PAIR_COLUMNS[-3:]
 
 
 def pair_findings(check: str, words: str, manifest: Manifest, pairs: pd.DataFrame) -> list[Finding]:
