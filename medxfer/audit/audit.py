@@ -147,9 +147,10 @@ def _quality_findings(quality: pd.DataFrame, images: int) -> list[Finding]:
     findings = []
     for reason, count in quality["reason"].value_counts().items():
         severity = Severity.SERIOUS if count > _MANY_FAULTY * images else Severity.NOTE
-        whose = "1 picture" if count == 1 else f"{count:,} pictures"
+        apart = "1 stands apart: it" if count == 1 else f"{count:,} stand apart: each"
+        problem = f"Of {images:,} pictures {apart} {reason}."
         remedy = "Look at them, and exclude those that are no use."
-        findings.append(Finding("quality", severity, f"{whose}: {reason}.", remedy))
+        findings.append(Finding("quality", severity, problem, remedy))
     return findings
 
 

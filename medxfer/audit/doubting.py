@@ -1,8 +1,11 @@
-"""Asking a network which labels look wrong: the second step of an audit, if a person starts it."""
+"""Asking a network about labels and pictures: the second step of an audit, if a person starts it.
+
+It needs weights and torch, and is kept beside the audit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import pandas as pd
@@ -16,21 +19,23 @@ from medxfer.data.staging import writing
 from medxfer.paths import Workspace
 
 
-class Doubts(Protocol):
-    """What is doubtful about the labels.
-
-    `table` is None if nothing can be said; its column `row` is a place in the manifest.
-    """
+class Answer(Protocol):
+    """What a network says; the column `row` of both tables is a place in the manifest."""
 
     @property
-    def table(self) -> pd.DataFrame | None: ...
+    def doubts(self) -> pd.DataFrame:
+        """Labels, the most doubtful first; empty if nothing can be said."""
 
-    def finding(self) -> Finding | None: ...
+    @property
+    def strangers(self) -> pd.DataFrame:
+        """Pictures, the strangest first."""
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
 
 
-Ask = Callable[[Workspace, Manifest, str], Working[Doubts]]
-"""From the weights of a network, by name, to its doubts."""
-_COLUMNS = ("image", "file", "label", "suggested", "doubt", "rank")
+Ask = Callable[[Workspace, str, Manifest, str], Working[Answer]]
+"""Of the workspace, a data set by name, its manifest and the weights."""
 
 
 def run_doubts(
@@ -41,7 +46,9 @@ def run_doubts(
     should_stop: Callable[[], bool] = lambda: False,
     ask: Ask | None = None,
 ) -> None:
-    """Ask a network with these weights about every label, and keep its answer beside the audit.
+    """Ask a network with these weights about every image, and keep its answer beside the audit.
+
+    `weights` are as `TrainConfig.weights`, or `best`: the best of those on this computer.
 
     Raises:
         MedxferError: the data set is not there or damaged, or the weights cannot be used.
@@ -49,26 +56,27 @@ def run_doubts(
     """
     manifest = load_manifest(workspace, name)
     work = Work(tell or (lambda *_: None), should_stop)
-    doubts = work.drive(
-        "Asking a network about labels", (ask or _ask())(workspace, manifest, weights)
-    )
-    table = _named(doubts.table, manifest)
-    finding = doubts.finding()
+    asked = (ask or _ask())(workspace, name, manifest, weights)
+    answer = work.drive("Asking a network", asked)
     work.check()
     with writing(workspace, name):
-        found = [finding] if finding else []
-        save_doubts(workspace.dataset(name), manifest, weights, table, found)
+        save_doubts(
+            workspace.dataset(name),
+            manifest,
+            weights,
+            _named(answer.doubts, manifest),
+            _named(answer.strangers, manifest),
+            answer.findings,
+        )
 
 
-def _named(table: pd.DataFrame | None, manifest: Manifest) -> pd.DataFrame:
-    """With the id and the file of each image, which is given by its row."""
-    if table is None:
-        return pd.DataFrame(columns=list(_COLUMNS))
+def _named(table: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
+    """With the id and the file of each image in place of its row."""
     images = manifest.table[["image", "file"]].iloc[table["row"]].reset_index(drop=True)
     return pd.concat([images, table.drop(columns="row").reset_index(drop=True)], axis=1)
 
 
 def _ask() -> Ask:
-    from medxfer.audit.doubts import label_doubts  # needs torch
+    from medxfer.audit.network import ask_network
 
-    return label_doubts
+    return ask_network

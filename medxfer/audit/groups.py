@@ -79,6 +79,7 @@ _APPEARANCES = (
     ("intensity", "mean and spread of intensity", ("",)),
 )  # fmt: skip
 """Key, words, and what the names of its features contain; the first that fits takes a feature."""
+_PLAIN = {"mean": "brightness", "spread": "contrast"}
 
 
 def appearance_groups(features: pd.DataFrame) -> list[Group]:
@@ -90,7 +91,7 @@ def appearance_groups(features: pd.DataFrame) -> list[Group]:
         mine = [column for column in left if any(word in column.casefold() for word in words)]
         left = [column for column in left if column not in mine]
         if mine:
-            columns = {_plain(column): numbers[column].astype(float) for column in mine}
+            columns = {_PLAIN.get(name, name): numbers[name].astype(float) for name in mine}
             groups.append(_numbers(key, name, columns, kind=Kind.APPEARANCE))
     return groups
 
@@ -118,7 +119,3 @@ def _numbers(
     table = pd.DataFrame({column: values.to_numpy() for column, values in columns.items()})
     units = dict.fromkeys(columns, "") if units is None else units
     return Group(key, name, kind, table, {column: (column, unit) for column, unit in units.items()})
-
-
-def _plain(column: str) -> str:
-    return column.replace("_", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from medxfer.paths import DatasetPaths, Workspace
 
 VERSION = 1
 """Counts up when the same data set would be judged otherwise; older audits are made anew."""
-_FOLDER = "tables-"
+_FOLDER, _DOUBTS = "tables-", "doubts-"
 _LOOKS = 3
 _FAULTS = (OSError, ValueError, KeyError, TypeError, ArrowException)
 
@@ -60,9 +60,7 @@ def save_audit(paths: DatasetPaths, audit: Audit) -> None:
     for name in TABLES:
         _save_table(tables / f"{name}.parquet", audit.tables[name])
     write_json(paths.audit / "audit.json", values | {"tables": tables.name})
-    for old in paths.audit.glob(f"{_FOLDER}*"):
-        if old != tables:
-            shutil.rmtree(old, ignore_errors=True)
+    _clear(paths.audit.glob(f"{_FOLDER}*"), tables)
 
 
 def save_doubts(
@@ -70,21 +68,27 @@ def save_doubts(
     manifest: Manifest,
     weights: str,
     doubts: pd.DataFrame,
+    strangers: pd.DataFrame,
     found: Sequence[Finding],
 ) -> None:
-    """Keep the label doubts; they are of these images and labels, whatever the splits."""
-    table = f"doubts-{secrets.token_hex(8)}.parquet"
-    _save_table(paths.audit / table, doubts)
+    """Keep what a network says of these images and labels, whatever the splits."""
+    tables = paths.audit / f"{_DOUBTS}{secrets.token_hex(8)}"
+    _save_table(tables / "label_doubts.parquet", doubts)
+    _save_table(tables / "strangers.parquet", strangers)
     values = {
         "manifest_hash": manifest.content_hash,
         "weights": weights,
-        "table": table,
+        "tables": tables.name,
         "found": [finding.to_json() for finding in found],
     }
     write_json(paths.audit / "doubts.json", values)
-    for old in paths.audit.glob("doubts-*.parquet"):
-        if old.name != table:
-            old.unlink(missing_ok=True)
+    _clear(paths.audit.glob(f"{_DOUBTS}*"), tables)
+
+
+def _clear(folders: Iterable[Path], kept: Path) -> None:
+    for old in folders:
+        if old != kept:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _save_table(path: Path, table: pd.DataFrame) -> None:
@@ -115,9 +119,14 @@ def _with_doubts(folder: Path, audit: Audit) -> Audit:
     key = json.loads((folder / "doubts.json").read_bytes())
     if key["manifest_hash"] != audit.manifest_hash:
         return audit
-    doubts = _load_table(folder / key["table"])
-    found = _findings(key["found"])
-    return replace(audit, label_doubts=doubts, doubts_found=found, doubts_by=key["weights"])
+    tables = folder / key["tables"]
+    return replace(
+        audit,
+        label_doubts=_load_table(tables / "label_doubts.parquet"),
+        strangers=_load_table(tables / "strangers.parquet"),
+        doubts_found=_findings(key["found"]),
+        doubts_by=key["weights"],
+    )
 
 
 def _findings(stored: list[dict[str, Any]]) -> tuple[Finding, ...]:

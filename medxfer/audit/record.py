@@ -19,6 +19,7 @@ TABLES = (
     "duplicates", "near_duplicates", "patients_across_splits", "too_few", "shortcuts", "quality",
 )  # fmt: skip
 """The tables every audit has; `label_doubts` is made apart."""
+_BY_NETWORK = "wrong labels and pictures that do not belong"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +46,22 @@ class Audit:
     tables: Mapping[str, pd.DataFrame]
     """By the names of `TABLES`."""
     label_doubts: pd.DataFrame | None = None
-    """Columns image, label, suggested, doubt (0 to 1), rank; None until made."""
+    """Columns image, file, label, suggested, doubt (0 to 1), rank; None until a network was
+    asked, empty if it could say nothing."""
+    strangers: pd.DataFrame | None = None
+    """Columns image, file, distance, bound, stranger, rank: pictures unlike all others."""
     doubts_found: tuple[Finding, ...] = ()
     doubts_by: str = ""
-    """Weights of the network behind the label doubts."""
+    """The weights that were asked for: of the network behind both."""
 
     @cached_property
     def verdict(self) -> Verdict:
         """What all findings, also those on labels, amount to; `findings` are in it."""
         if self.label_doubts is None:
-            how = f"Needs a network: medxfer data audit '{self.dataset}' --doubts WEIGHTS."
-            return judge(self.found, self.checked, {**self.not_checked, "wrong labels": how})
+            how = f"Needs a network: medxfer data audit '{self.dataset}' --doubts best."
+            return judge(self.found, self.checked, {**self.not_checked, _BY_NETWORK: how})
         found = (*self.found, *self.doubts_found)
-        return judge(found, (*self.checked, "wrong labels"), self.not_checked)
+        return judge(found, (*self.checked, _BY_NETWORK), self.not_checked)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -66,7 +70,6 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the keys of `medxfer data audit --json`; NaN is None."""
-        doubts = self.label_doubts
         return {
             "name": self.dataset,
             "created": self.created.isoformat(),
@@ -78,8 +81,9 @@ class Audit:
             "shortcuts": [_with_interval(row) for row in _plain(self.tables["shortcuts"])],
             "columns_left_out": dict(self.left_out),
             "shortcuts_note": self.note,
-            "label_doubts": None if doubts is None else _plain(doubts),
-            "label_doubts_by": self.doubts_by or None,
+            "label_doubts": None if self.label_doubts is None else _plain(self.label_doubts),
+            "strangers": None if self.strangers is None else _plain(self.strangers),
+            "asked_network": self.doubts_by or None,
         }
 
 

@@ -10,6 +10,8 @@ from medxfer.audit.groups import Group, Kind, number_group, text_group
 from medxfer.data.columns import is_usual
 from medxfer.data.manifest import COLUMNS, GIVEN, Manifest
 
+_OWN = (GIVEN, "original label", "arranged split")
+"""Columns that medxfer writes itself."""
 _NUMBERS_SHARE = 0.95
 _ID_SHARE = 0.5
 """Text with more different values than this share of the images is an id, or a remark."""
@@ -39,7 +41,7 @@ def source_groups(manifest: Manifest) -> tuple[list[Group], dict[str, str]]:
     table = manifest.table
     groups, left_out = [], {}
     sizes: dict[str, pd.Series[float]] = {}
-    for column in (name for name in table.columns if name not in COLUMNS and name != GIVEN):
+    for column in (name for name in table.columns if name not in (*COLUMNS, *_OWN)):
         values = table[column].str.strip()
         numbers = _numbers(values)
         reason = _useless(column, values, numbers, table)
@@ -51,7 +53,7 @@ def source_groups(manifest: Manifest) -> tuple[list[Group], dict[str, str]]:
             groups.append(_group(column, values, numbers))
     if sizes:
         name = f"size as the source gives it ({', '.join(sizes)})"
-        groups.insert(0, number_group("source_size", name, Kind.ACQUISITION, sizes))
+        groups.insert(0, number_group("source_size", name, Kind.FILE, sizes))
     return groups, left_out
 
 

@@ -36,13 +36,16 @@ _HEADINGS: dict[str, tuple[str, dict[str, str]]] = {
         "Labels most in doubt",
         {"file": "picture", "label": "label", "suggested": "perhaps", "doubt": "doubt"},
     ),
+    "strangers": ("Pictures most unlike the others", {"file": "picture", "distance": "distance"}),
 }  # fmt: skip
 
 
 @click.command()
 @click.argument("name")
 @click.option("--fresh", is_flag=True, help="Look at every image again.")
-@click.option("--doubts", metavar="WEIGHTS", help="Ask a network about the labels, too.")
+@click.option(
+    "--doubts", metavar="WEIGHTS", help="Ask a network too: best, imagenet, run:ID or a file."
+)
 @command
 def audit(session: Session, name: str, fresh: bool, doubts: str | None) -> None:
     """Look for leaks, shortcuts, small parts and poor pictures; say what they mean."""

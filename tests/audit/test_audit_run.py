@@ -24,6 +24,7 @@ from medxfer.data.library import dataset_info, load_manifest, resplit
 from medxfer.data.manifest import Manifest
 from medxfer.paths import Workspace
 
+WRONG = "wrong labels and pictures that do not belong"
 Working = Generator[tuple[int, int], None, Any]
 
 
@@ -66,7 +67,7 @@ def checks() -> Checks:
 
     def quality(manifest: Manifest, _: Looks) -> pd.DataFrame:
         images = manifest.table["image"].iloc[[0]]
-        return pd.DataFrame({"image": images, "reason": "nearly all black", "value": 0.99})
+        return pd.DataFrame({"image": images, "reason": "is nearly all black", "value": 0.99})
 
     return Checks(appearance, exact, near, quality)
 
@@ -114,7 +115,7 @@ def test_everything_found_is_told_kept_and_read_again(
         "too_few", "shortcuts", "quality", "label_doubts",
     }  # fmt: skip
     assert values["label_doubts"] is None
-    assert "wrong labels" in values["verdict"]["not_checked"]
+    assert WRONG in values["verdict"]["not_checked"]
     assert len(values["near_duplicates"]) == 2
     (same,) = values["duplicates"]
     assert same["first_file"].endswith(".png")
@@ -173,11 +174,12 @@ def test_a_damaged_audit_is_none(
 
 
 @dataclass
-class Doubts:
-    table: pd.DataFrame | None
-
-    def finding(self) -> Finding:
-        return Finding("label_doubts", Severity.SERIOUS, "1 of 120 labels.", "Look.")
+class Answer:
+    doubts: pd.DataFrame
+    strangers: pd.DataFrame
+    findings: tuple[Finding, ...] = (
+        Finding("label_doubts", Severity.SERIOUS, "1 of 120 labels.", "Look."),
+    )
 
 
 def test_label_doubts_are_a_second_step_beside_it(
@@ -185,14 +187,15 @@ def test_label_doubts_are_a_second_step_beside_it(
 ) -> None:
     run_audit(workspace, chest, checks=checks)
 
-    def network(_: Workspace, manifest: Manifest, weights: str) -> Working:
+    def network(_: Workspace, name: str, manifest: Manifest, weights: str) -> Working:
         yield 1, 1
         rows = [5, 0]
         labels = manifest.table["label"].iloc[rows].tolist()
-        return Doubts(pd.DataFrame({
+        doubts = pd.DataFrame({
             "rank": [1, 2], "row": rows, "label": labels, "suggested": labels[::-1],
             "doubt": [0.9, np.nan],
-        }))  # fmt: skip
+        })  # fmt: skip
+        return Answer(doubts, pd.DataFrame({"row": [7], "distance": [3.0], "stranger": [True]}))
 
     run_doubts(workspace, chest, "imagenet", ask=network)
     audit = load_audit(workspace, chest)
@@ -201,8 +204,9 @@ def test_label_doubts_are_a_second_step_beside_it(
     doubted = audit.to_json()["label_doubts"]
     assert doubted[0]["image"] == load_manifest(workspace, chest).table["image"][5]
     assert doubted[1]["doubt"] is None
+    assert audit.to_json()["strangers"][0]["distance"] == 3
     assert any(finding.check == "label_doubts" for finding in audit.findings)
-    assert "wrong labels" in audit.verdict.checked
+    assert WRONG in audit.verdict.checked
     resplit(workspace, chest, keep_given=False, seed=5)
     assert (
         run_audit(workspace, chest, checks=checks).label_doubts is not None

@@ -76,7 +76,7 @@ def test_an_audit_is_told_kept_and_made_afresh(
     assert told.stdout.startswith("Numbers from this data set would not be trustworthy: 1 thing")
     assert "BLOCKING: 1 pair of pictures are nearly the same" in told.stdout
     assert "mirrored" in told.stdout
-    assert "Not checked: wrong labels." in told.stdout
+    assert "Not checked: wrong labels and pictures" in told.stdout
     assert looked == [32]
     call(workspace, "audit", small_data, "--fresh")
     assert looked == [32, 32]
