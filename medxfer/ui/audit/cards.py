@@ -78,4 +78,9 @@ def draw_facts(info: DatasetInfo, image: str, row: Mapping[str, Any], bold: str 
 def facts_of(table: pd.DataFrame, images: pd.Series[str]) -> dict[str, dict[str, Any]]:
     """The rows of a manifest by the ids of these images; those that are gone are not in it."""
     rows = table[table["image"].isin(images)]
-    return {row["image"]: row for row in rows.to_dict("records")}
+    return {row["image"]: row for row in records(rows)}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each by the names of the columns."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -15,7 +15,7 @@ from medxfer.data.corrections import Action
 from medxfer.data.library import DatasetInfo
 from medxfer.data.manifest import Manifest
 from medxfer.paths import Workspace
-from medxfer.ui.audit.cards import draw_facts, draw_picture, facts_of, one_page, turn_pages
+from medxfer.ui.audit.cards import draw_facts, draw_picture, facts_of, one_page, records, turn_pages
 from medxfer.ui.audit.deciding import ask_note, decide, decisions
 from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import count, number, plain, split_word
@@ -65,7 +65,7 @@ def draw_pairs(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
     shown = one_page(rows, _PAGE, key, "pairs")
     facts = facts_of(manifest.table, pd.concat([shown["first"], shown["second"]]))
     with st.container(horizontal=True, gap="medium"):
-        for pair in shown.to_dict("records"):
+        for pair in records(shown):
             with st.container(border=True, width=_CARD):
                 _draw_pair(place, info, pair, facts)
     turn_pages(rows, _PAGE, key)
@@ -143,8 +143,9 @@ def _draw_pair(
                 continue
             draw_picture(place, info, row)
             draw_facts(info, image, row, bold=_points(pair))
-    if all(row is not None for _, row in ends):
-        _offer(place, info, pair, ends[0][1], ends[1][1])
+    one, two = (row for _, row in ends)
+    if one is not None and two is not None:
+        _offer(place, info, pair, one, two)
 
 
 def _draw_signs(pair: Mapping[str, Any]) -> None:

@@ -59,7 +59,7 @@ def draw_verdict(audit: Audit) -> None:
     )
 
 
-def draw_findings(info: DatasetInfo, audit: Audit) -> None:
+def draw_findings(info: DatasetInfo, audit: Audit, *, current: bool) -> None:
     """All findings, worst first; then what was checked and what could not be."""
     told = list(_together(audit.findings))
     if not told:
@@ -69,7 +69,7 @@ def draw_findings(info: DatasetInfo, audit: Audit) -> None:
             icon=":material/check_circle:",
         )
     for place, (finding, problems) in enumerate(told):
-        _draw(finding, problems, place)
+        _draw(finding, problems, place, main=place == 0 and current)
     _draw_checked(audit)
     if audit.verdict.trust is Trust.NOTHING_FOUND and st.button(
         "Train on these images", type="primary", icon=":material/model_training:", key="then-train"
@@ -91,7 +91,7 @@ def _together(findings: Iterable[Finding]) -> Iterable[tuple[Finding, list[str]]
         yield group[0], [finding.problem for finding in group]
 
 
-def _draw(finding: Finding, problems: list[str], place: int) -> None:
+def _draw(finding: Finding, problems: list[str], place: int, *, main: bool) -> None:
     words, icon, colour = _SIGNS[finding.severity]
     view = _VIEW_OF.get(finding.check, "findings")
     with st.container(border=True):
@@ -103,7 +103,7 @@ def _draw(finding: Finding, problems: list[str], place: int) -> None:
                 st.button(
                     _LOOK[view],
                     key=f"look-{place}",
-                    type="primary" if place == 0 else "tertiary",
+                    type="primary" if main else "tertiary",
                     icon=":material/arrow_forward:",
                     icon_position="right",
                     on_click=open_view,
