@@ -67,7 +67,7 @@ def ask_note() -> None:
         key=_NOTE,
         max_chars=200,
         placeholder="Optional, such as: asked Dr Weber",
-        width=320,
+        width=300,
     )
 
 

@@ -21,7 +21,7 @@ from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import count, number, plain, split_word
 
 _PAGE = 8
-_CARD = 500
+_CARD = 474
 """Pixels of a pair; two stand beside each other on a wide screen."""
 _KINDS = {"exact": "Exact copies", "near": "Nearly the same"}
 _SORTS = {

@@ -74,13 +74,20 @@ def _whiskers(rows: int) -> dict[str, object]:
         "type": "nominal",
         "sort": None,
         "title": None,
-        "axis": {"labelLimit": 330, "labelOverlap": False, "ticks": False, "domain": False},
+        "axis": {
+            "labelLimit": 330,
+            "labelOverlap": False,
+            "labelFlush": False,
+            "ticks": False,
+            "domain": False,
+        },
     }
     scale = {"domain": [0.4, 1.0], "clamp": True}
     across = {
         "type": "quantitative",
         "scale": scale,
         "title": "AUROC of guessing the class from this alone",
+        "axis": {"values": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], "format": ".1f"},
     }
     state = {
         "field": "State",
