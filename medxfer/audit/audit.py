@@ -137,8 +137,8 @@ def _findings(
         *pair_findings("near_duplicates", "nearly the same", manifest, near),
         *patient_findings(manifest, known=known),
         *short.findings(),
-        *size_findings(manifest),
-        *_quality_findings(tables["quality"], len(manifest)),
+        *size_findings(manifest, known=known),
+        *_quality_findings(tables["quality"], len(manifest.rows(*PARTS))),
     ]
 
 

@@ -84,7 +84,9 @@ class AuditJob:
         return Progress(**(_read(self._file("progress.json")) or {}))
 
     def error(self) -> DataError:
-        """Why a job failed or stopped, as problem and remedy."""
+        """Why a job failed, stopped or was lost, as problem and remedy."""
+        if self.state() == "lost":
+            return DataError("The audit ended without a word.", "Start it again.")
         outcome = _read(self._file("outcome.json")) or {}
         return DataError(outcome.get("problem", ""), outcome.get("remedy", ""))
 

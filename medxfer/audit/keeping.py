@@ -114,19 +114,21 @@ def _read(folder: Path) -> Audit:
 
 
 def _with_doubts(folder: Path, audit: Audit) -> Audit:
-    if not (folder / "doubts.json").exists():
+    """With what a network said of the same images and labels, if that can be read."""
+    try:
+        values = json.loads((folder / "doubts.json").read_bytes())
+        if values["manifest_hash"] != audit.manifest_hash:
+            return audit
+        tables = folder / values["tables"]
+        return replace(
+            audit,
+            label_doubts=_load_table(tables / "label_doubts.parquet"),
+            strangers=_load_table(tables / "strangers.parquet"),
+            doubts_found=_findings(values["found"]),
+            doubts_by=values["weights"],
+        )
+    except _FAULTS:
         return audit
-    key = json.loads((folder / "doubts.json").read_bytes())
-    if key["manifest_hash"] != audit.manifest_hash:
-        return audit
-    tables = folder / key["tables"]
-    return replace(
-        audit,
-        label_doubts=_load_table(tables / "label_doubts.parquet"),
-        strangers=_load_table(tables / "strangers.parquet"),
-        doubts_found=_findings(key["found"]),
-        doubts_by=key["weights"],
-    )
 
 
 def _findings(stored: list[dict[str, Any]]) -> tuple[Finding, ...]:

@@ -95,16 +95,19 @@ def how_bad(manifest: Manifest, shared: pd.Series[bool]) -> Severity:
     return Severity.BLOCKING if any(share > TOLERATED for share in shares) else Severity.SERIOUS
 
 
-def size_findings(manifest: Manifest) -> list[Finding]:
-    """Classes that look alike, are absent or too small to learn, and tests that tell little."""
+def size_findings(manifest: Manifest, *, known: bool) -> list[Finding]:
+    """Classes that look alike, are absent or too small to learn, and tests that tell little.
+
+    `known`: ids stand for people; else each image is spoken of as an image.
+    """
     table = manifest.part(*PARTS).table
     remedy = "Add images of these classes, join classes, or leave them out."
     told = [*class_concerns(table["label"], table["patient"]), *absences(manifest.counts())]
     findings = [Finding("sizes", Severity.SERIOUS, text, remedy) for text in told]
-    return findings + _vague(class_sizes(manifest))
+    return findings + _vague(class_sizes(manifest), "patient" if known else "image")
 
 
-def _vague(sizes: pd.DataFrame) -> list[Finding]:
+def _vague(sizes: pd.DataFrame, unit: str) -> list[Finding]:
     """For each part that judges, its smallest class and how little that would tell."""
     findings = []
     for part in _JUDGED:
@@ -118,11 +121,11 @@ def _vague(sizes: pd.DataFrame) -> list[Finding]:
         more = f" {others:,} more class{'es are' if others > 1 else ' is'} small." if others else ""
         n = int(least["patients"])
         problem = (
-            f"With {n:,} patient{'s' if n != 1 else ''} of class {least['label']} in {part.words}, "
+            f"With {n:,} {unit}{'s' if n != 1 else ''} of class {least['label']} in {part.words}, "
             f"a sensitivity of {SENSITIVITY:.2f} would be known only within {least['low']:.2f} to "
             f"{least['high']:.2f}.{more}"
         )
         severity = Severity.SERIOUS if width > WIDE and part is Split.TEST else Severity.NOTE
-        remedy = f"Add patients, give {part.words} a larger share, or read figures with intervals."
+        remedy = f"Add {unit}s, give {part.words} a larger share, or read figures with intervals."
         findings.append(Finding("sizes", severity, problem, remedy))
     return findings

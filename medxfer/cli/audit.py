@@ -94,7 +94,7 @@ def _told(audit: Audit) -> str:
         lines += ["", f"{finding.severity.upper()}: {finding.problem}", f"  {finding.remedy}"]
     values = audit.to_json()
     for name, (heading, columns) in _HEADINGS.items():
-        rows = [row for row in values[name] or [] if name != "shortcuts" or row["auroc"]["value"]]
+        rows = [row for row in values[name] or [] if _worth_showing(name, row)]
         if rows:
             lines += ["", f"{heading}:", table([_flat(row) for row in rows[:_SHOWN]], columns)]
         if len(rows) > _SHOWN:
@@ -102,6 +102,15 @@ def _told(audit: Audit) -> str:
     lines += [""] if audit.verdict.not_checked else []
     lines += [f"Not checked: {what}. {why}" for what, why in audit.verdict.not_checked.items()]
     return "\n".join(lines)
+
+
+def _worth_showing(name: str, row: dict[str, Any]) -> bool:
+    """Whether a row says something: tables of every group or every image also hold the others."""
+    if name == "shortcuts":
+        return row["auroc"]["value"] is not None
+    if name == "label_doubts":
+        return bool(row["suggested"] != row["label"])
+    return name != "strangers" or bool(row["stranger"])
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -184,4 +184,5 @@ def test_a_full_disk_leaves_it_lost(
         patched.setattr("medxfer.audit.job.write_json", full)
         execute(workspace, small_data)
     assert job.state() == "lost"
+    assert "without a word" in str(job.error())
     assert dataset_info(workspace, small_data).name == small_data

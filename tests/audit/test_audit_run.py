@@ -211,6 +211,11 @@ def test_label_doubts_are_a_second_step_beside_it(
     assert (
         run_audit(workspace, chest, checks=checks).label_doubts is not None
     )  # splits do not count
+    for table in workspace.dataset(chest).audit.glob("doubts-*/*"):
+        table.write_bytes(b"damaged")
+    without = load_audit(workspace, chest)
+    assert without is not None
+    assert without.label_doubts is None
 
 
 def test_unknown_patients_are_said_and_not_counted(

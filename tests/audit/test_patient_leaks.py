@@ -77,12 +77,16 @@ def test_a_small_part_says_how_little_it_tells(made_up: MakeManifest) -> None:
     assert (rare["images"], rare["patients"]) == (24, 12)
     assert (rare["low"], rare["high"]) == pytest.approx((0.626, 0.980), abs=1e-3)
     assert np.isnan(sizes.loc[("rare", "train"), "low"])
-    problems = {finding.problem: finding.severity for finding in size_findings(manifest)}
+    problems = {
+        finding.problem: finding.severity for finding in size_findings(manifest, known=True)
+    }
     (vague,) = (text for text in problems if text.startswith("With 12 patients of class rare"))
     assert "in test, a sensitivity of 0.90 would be known only within 0.63 to 0.98." in vague
     assert problems[vague] is Severity.SERIOUS
+    unknown = size_findings(manifest, known=False)
+    assert any("With 12 images of class rare" in finding.problem for finding in unknown)
     assert any("'rare' has no image in train" in text for text in problems)
 
 
 def test_a_large_set_is_large_enough(made_up: MakeManifest) -> None:
-    assert size_findings(made_up(4000)) == []
+    assert size_findings(made_up(4000), known=True) == []
