@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from math import ceil
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from medxfer.data.library import DatasetInfo
 from medxfer.data.thumbnails import thumbnail
 from medxfer.errors import DataError
 from medxfer.paths import Workspace
-from medxfer.ui.data.choice import DATA_PAGE
+from medxfer.ui.data.image import open_image
 from medxfer.ui.words import number, plain, split_word
 
 _SIDE = 256
 """Pixels of the longer side of a thumbnail."""
+_QUALITY = 88
 
 
 def one_page(rows: pd.DataFrame, size: int, key: str, things: str) -> pd.DataFrame:
@@ -49,30 +52,41 @@ def turn_pages(rows: pd.DataFrame, size: int, key: str) -> None:
 
 
 def draw_picture(place: Workspace, info: DatasetInfo, row: Mapping[str, Any]) -> None:
-    """One thumbnail of a row of the manifest, or why there is none."""
+    """One thumbnail of a row of the manifest on a square, or why there is none."""
     try:
         picture = thumbnail(place, info.name, row, side=_SIDE)
     except DataError as error:
         st.caption(f":material/broken_image: {plain(error.problem)}")
         return
-    st.image(picture, width="stretch", alt=f"{row['label']}, {row['file']}")
+    st.image(_squared(picture), width="stretch", alt=f"{row['label']}, {row['file']}")
 
 
-def draw_facts(info: DatasetInfo, image: str, row: Mapping[str, Any], bold: str = "") -> None:
-    """Class, part, patient and file of one picture; `bold` names what to point at."""
+def _squared(picture: bytes) -> bytes:
+    """On a black square, so that what stands beneath pictures of any shape stands in line."""
+    shown = Image.open(BytesIO(picture)).convert("RGB")
+    square = Image.new("RGB", (_SIDE, _SIDE))
+    square.paste(shown, ((_SIDE - shown.width) // 2, (_SIDE - shown.height) // 2))
+    buffer = BytesIO()
+    square.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def draw_facts(
+    place: Workspace, info: DatasetInfo, row: Mapping[str, Any], key: str, bold: str = ""
+) -> None:
+    """Class, part, patient and file of one picture, which opens it; `bold` names what differs."""
     facts = {
         "label": plain(row["label"]),
         "split": plain(split_word(row["split"])),
         "patient": f"patient {plain(row['patient'])}" if info.patients_known else "",
     }
     told = [f"**{text}**" if name in bold else text for name, text in facts.items() if text]
-    st.markdown(" · ".join(told))
-    st.page_link(
-        DATA_PAGE,
-        label=plain(PurePosixPath(row["file"]).name),
-        query_params={"data": info.name, "image": image},
-        help=plain(row["file"]),
-    )
+    with st.container(gap=None):
+        st.markdown(" · ".join(told))
+        name = plain(PurePosixPath(row["file"]).name)
+        if st.button(name, key=f"open-{key}", type="tertiary", help="Open it, with its facts"):
+            st.query_params["image"] = row["image"]
+            open_image(place, info)
 
 
 def facts_of(table: pd.DataFrame, images: pd.Series[str]) -> dict[str, dict[str, Any]]:

@@ -66,8 +66,8 @@ def ask_note() -> None:
         "Note kept with each decision",
         key=_NOTE,
         max_chars=200,
-        placeholder="Optional, such as: asked Dr Weber",
-        width=300,
+        placeholder="Optional: why, who was asked",
+        width=230,
     )
 
 

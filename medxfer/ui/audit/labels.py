@@ -102,7 +102,7 @@ def _draw_doubt(
     out = row["split"] == str(Split.EXCLUDED) or row["label"] != given
     draw_picture(place, info, row)
     st.markdown(f"Given **{plain(given)}**, suggested **{plain(other)}**")
-    draw_facts(info, image, row)
+    draw_facts(place, info, row, image)
     why = f"Label in doubt ({doubt['doubt']:.2f} of 1): given {given}, suggested {other}."
     with st.container(horizontal=True, gap="small"):
         if st.button(f"Relabel: {plain(other)}", key=f"relabel-{image}", disabled=out):

@@ -20,10 +20,10 @@ _BADGES = {
 _STALE = "The images, labels or parts have changed since, so it may no longer hold."
 
 
-def badge(trust: Trust) -> None:
-    """The verdict in a word."""
+def badge(trust: Trust) -> str:
+    """The verdict in a word, as Markdown."""
     words, icon, colour = _BADGES[trust]
-    st.badge(words, icon=icon, color=colour)  # type: ignore[arg-type]
+    return f":{colour}-badge[{icon} {words}]"
 
 
 def draw_line(place: Workspace, info: DatasetInfo) -> None:
@@ -56,10 +56,8 @@ def _draw_verdict(info: DatasetInfo, now: Standing) -> None:
     verdict = now.audit.verdict if now.audit else None
     if verdict is None:
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        badge(verdict.trust)
-        st.markdown(plain(verdict.sentence), width="content")
-        _link(info, "See what was found")
+    st.markdown(f"{badge(verdict.trust)} {plain(verdict.sentence)}")
+    _link(info, "See what was found, and what to do")
     if not now.current and not now.active:
         st.caption(_STALE)
 

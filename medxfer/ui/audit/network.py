@@ -54,7 +54,11 @@ def _choose(place: Workspace, info: DatasetInfo) -> str:
     words |= {f"{RUN}{run}": f"Run: {run_label(runs[run])}" for run in runs}
     if not best:
         _draw_need(info)
-    chosen = st.selectbox("Network", offered, format_func=words.__getitem__, key="doubts-by")
+    chosen = (
+        _FILE
+        if offered == [_FILE]
+        else st.selectbox("Network", offered, format_func=words.__getitem__, key="doubts-by")
+    )
     if chosen != _FILE:
         return chosen or ""
     typed = st.text_input(

@@ -31,8 +31,6 @@ def draw_audit(place: Workspace, info: DatasetInfo) -> None:
         now = standing(place, info)
     if now.audit is not None:
         draw_verdict(now.audit)
-        if now.current and not now.active:
-            _offer_fresh(place, info)
     else:
         st.markdown(
             "Every picture is looked at once: for copies, patients on more than one side, parts "
@@ -41,6 +39,14 @@ def draw_audit(place: Workspace, info: DatasetInfo) -> None:
     _draw_work(place, info, now)
     if now.audit is not None:
         _draw_view(place, info, now.audit, now)
+
+
+def offer_fresh(place: Workspace, info: DatasetInfo) -> None:
+    """Look at every picture again, where the audit is current."""
+    now = standing(place, info)
+    if now.current and not now.active and st.button("Check again", icon=":material/refresh:"):
+        begin(place, info.name, fresh=True)
+        st.rerun()
 
 
 def _draw_work(place: Workspace, info: DatasetInfo, now: Standing) -> None:
@@ -70,17 +76,11 @@ def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
             "longer hold. Decide what else you like, then check again.",
             width="stretch",
         )
-        if st.button("Check again", type="primary", icon=":material/refresh:", key="check-again"):
+        if st.button("Check again", type="primary", icon=":material/refresh:", key="check-anew"):
             # What a network said of other labels is lost, so it is asked again.
             asked = audit.doubts_by and audit.manifest_hash != info.manifest_hash
             begin(place, info.name, doubts=audit.doubts_by if asked else None)
             st.rerun()
-
-
-def _offer_fresh(place: Workspace, info: DatasetInfo) -> None:
-    if st.button("Check this data set again", type="tertiary", icon=":material/refresh:"):
-        begin(place, info.name, fresh=True)
-        st.rerun()
 
 
 def _draw_view(place: Workspace, info: DatasetInfo, audit: Audit, now: Standing) -> None:

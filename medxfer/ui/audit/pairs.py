@@ -13,7 +13,7 @@ from medxfer.audit.record import Audit
 from medxfer.audit.settling import DROPPED, KEPT, OPEN, TOGETHER, copies_to_drop, settled
 from medxfer.data.corrections import Action
 from medxfer.data.library import DatasetInfo
-from medxfer.data.manifest import Manifest
+from medxfer.data.manifest import Manifest, Split
 from medxfer.paths import Workspace
 from medxfer.ui.audit.cards import draw_facts, draw_picture, facts_of, one_page, records, turn_pages
 from medxfer.ui.audit.deciding import ask_note, decide, decisions
@@ -23,6 +23,7 @@ from medxfer.ui.words import count, number, plain, split_word
 _PAGE = 8
 _CARD = 474
 """Pixels of a pair; two stand beside each other on a wide screen."""
+_ORDER = [str(split) for split in Split]
 _KINDS = {"exact": "Exact copies", "near": "Nearly the same"}
 _SORTS = {
     "across": "Across parts",
@@ -142,7 +143,7 @@ def _draw_pair(
                 st.caption("This picture is no longer in the data set.")
                 continue
             draw_picture(place, info, row)
-            draw_facts(info, image, row, bold=_points(pair))
+            draw_facts(place, info, row, f"{pair['second']}-{image}", bold=_points(pair))
     one, two = (row for _, row in ends)
     if one is not None and two is not None:
         _offer(place, info, pair, one, two)
@@ -180,19 +181,21 @@ def _offer(
     done = pair["state"] != OPEN
     why = f"{_told(pair)}: {one['file']} ({split_word(one['split'])}, {one['label']}) and "
     why += f"{two['file']} ({split_word(two['split'])}, {two['label']})."
+    # Whatever is tested on stays: of a pair across parts the earlier part gives way.
+    earlier = _ORDER.index(one["split"]) < _ORDER.index(two["split"])
+    obvious = "Drop the first" if earlier else "Drop the second"
     with st.container(horizontal=True, gap="small"):
-        for words, icon, action, images, said in (
-            ("Drop the first", "", Action.EXCLUDE, both[:1], "The first is dropped."),
-            ("Drop the second", "", Action.EXCLUDE, both[1:], "The second is dropped."),
-            ("Put on one side", "", Action.ONE_SIDE, both, "Both are in one part now."),
-            ("Keep both", "", Action.KEEP, both, "Both are kept as they are."),
+        for words, action, images, said in (
+            ("Drop the first", Action.EXCLUDE, both[:1], "The first is dropped."),
+            ("Drop the second", Action.EXCLUDE, both[1:], "The second is dropped."),
+            ("Put on one side", Action.ONE_SIDE, both, "Both are in one part now."),
+            ("Keep both", Action.KEEP, both, "Both are kept as they are."),
         ):
             if action is Action.ONE_SIDE and one["split"] == two["split"]:
                 continue
-            main = words == "Drop the second" and not done
+            main = words == obvious and not done
             if st.button(
                 words,
-                icon=icon or None,
                 key=f"{words}-{key}",
                 disabled=done,
                 type="secondary" if main else "tertiary",

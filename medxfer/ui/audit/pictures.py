@@ -104,7 +104,7 @@ def _draw_odd(
     draw_picture(place, info, row)
     reason = plain(odd["reason"])
     st.markdown(f"**{reason[:1].upper()}{reason[1:]}**")
-    draw_facts(info, image, row)
+    draw_facts(place, info, row, image)
     why = f"It {odd['reason']}."
     with st.container(horizontal=True, gap="small"):
         if st.button("Exclude", key=f"exclude-{image}", disabled=out):

@@ -49,9 +49,7 @@ _SIGNS = {
 def draw_verdict(audit: Audit) -> None:
     """One sentence, and of when it is."""
     verdict = audit.verdict
-    with st.container(horizontal=True, vertical_alignment="center"):
-        badge(verdict.trust)
-        st.markdown(f"**{plain(verdict.sentence)}**", width="stretch")
+    st.markdown(f"{badge(verdict.trust)} **{plain(verdict.sentence)}**")
     network = f" · network: {plain(audit.doubts_by)}" if audit.doubts_by else ""
     st.caption(
         f"{count(audit.images, 'picture')} checked {when(audit.created)} in "
