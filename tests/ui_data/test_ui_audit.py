@@ -171,7 +171,7 @@ def test_keeping_both_is_recorded_and_changes_nothing(audited: Workspace, open_p
     app = press(open_page(AUDIT, data="scans", view="copies"), "Keep both")
     pd.testing.assert_frame_equal(rows(audited)[before.columns], before)
     assert load_corrections(audited, "scans")[-1].action is Action.KEEP
-    assert "No pair fits" in texts(app)
+    assert "No such pair is left" in texts(app)
     assert "out of date" not in texts(app)
     app.toggle(key="pairs-settled").set_value(True).run()
     assert "Kept both" in texts(app)

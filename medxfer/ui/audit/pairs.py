@@ -61,7 +61,11 @@ def draw_pairs(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
     _offer_all(place, info, pairs[(pairs["kind"] == "exact") & (state == OPEN)], manifest)
     rows, key = _chosen(pairs.assign(state=state), info)
     if rows.empty:
-        st.info("**No pair fits.** Every such pair is settled.", icon=":material/check_circle:")
+        st.info(
+            "**No such pair is left to decide.** Choose another kind above, or show the settled "
+            "ones too.",
+            icon=":material/check_circle:",
+        )
         return
     shown = one_page(rows, _PAGE, key, "pairs")
     facts = facts_of(manifest.table, pd.concat([shown["first"], shown["second"]]))
