@@ -52,7 +52,7 @@ def draw_verdict(audit: Audit) -> None:
     """One sentence, and of when it is."""
     verdict = audit.verdict
     st.markdown(f"{badge(verdict.trust)} **{plain(verdict.sentence)}**")
-    network = f" · network: {plain(audit.doubts_by)}" if audit.doubts_by else ""
+    network = f" · network: {plain(audit.doubts_by.rsplit('/', 1)[-1])}" if audit.doubts_by else ""
     st.caption(
         f"{count(audit.images, 'picture')} checked {when(audit.created)} in "
         f"{duration(audit.seconds)}{network}"
