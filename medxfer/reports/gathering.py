@@ -34,6 +34,8 @@ from medxfer.runs.store import Run, load_run, trained_on
 _LEAKS = ("duplicate", "patient", "copies", "copy")
 """Parts of the names of checks that find pictures or patients on both sides."""
 _ERROR_RATE = 0.1
+_CURVES, _FEWEST = 4000, 200
+"""Calibration curves fitted in all, one a class and resample: 2,000 resamples of two classes."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> P
     """One part under the decisions in force, with intervals and calibration."""
     answers = judged(predictions, decided)
     try:
-        checked = calibration(answers)
+        checked = calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
     except EvaluationError:
         checked = None
     return Part(split.words, answers, estimates(answers), checked)
