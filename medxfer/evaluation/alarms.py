@@ -211,9 +211,8 @@ def _far_above(validation: Part, test: Part) -> Iterator[Alarm]:
             yield Alarm(
                 "validation_above_test",
                 "serious",
-                f"{_WORDS[name]} is {one.value:.3f} on validation but {other.value:.3f} on test, "
-                f"{gap.value:.3f} lower (95 % interval of the gap {gap.low:.3f} to "
-                f"{gap.high:.3f}).",
+                f"On validation the {_WORDS[name]} is {one.value:.3f}, on test {other.value:.3f}: "
+                f"{gap.value:.3f} lower, 95 % interval {gap.low:.3f} to {gap.high:.3f}.",
                 "Believe the test figure; look for test images of another origin, and for "
                 "choices made too often by the validation figure.",
             )

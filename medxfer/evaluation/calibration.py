@@ -16,7 +16,7 @@ from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.estimate import LEVEL, Estimate
 from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
-from medxfer.evaluation.proportion import wilson
+from medxfer.evaluation.proportion import of_patients
 
 BINNING = (
     "Expected calibration error (Guo et al. 2017) over at most 10 bins with equally many images; "
@@ -46,8 +46,8 @@ class Calibration:
 
     `bins` is the reliability diagram; `error` the expected calibration error as in `BINNING`,
     and `error_if_right` what 19 of 20 data sets of this size would stay below if every
-    probability were right (Bröcker and Smith 2007): an error below it shows nothing. `lines` has
-    the positive class of two, or every class of more.
+    probability were right (Bröcker and Smith 2007): an error below it shows nothing
+    (images taken as independent). `lines` has the positive class of two, or every class of more.
     """
 
     n: int
@@ -60,6 +60,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the answers of the command line."""
+        bins = self.bins.astype(object).where(self.bins.notna(), None)
         return {
             "images": self.n,
             "patients": self.patients,
@@ -75,7 +76,7 @@ class Calibration:
                 }
                 for each in self.lines
             },
-            "bins": self.bins.to_dict("records"),
+            "bins": bins.to_dict("records"),
         }
 
 
@@ -112,9 +113,7 @@ def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) 
         return [error, float(weight @ squared / weight.sum()), *rest]
 
     values = figures(ones)
-    drawn = np.asarray(
-        [figures(times) for times in patient_draws(patients, truth, resamples, seed)]
-    )
+    drawn = np.asarray([figures(times) for times in patient_draws(patients, resamples, seed)])
     drawn = drawn.reshape(resamples, len(values))
     error, brier, *rest = (
         _percentiles(value, column) for value, column in zip(values, drawn.T, strict=True)
@@ -141,9 +140,9 @@ def reliability(
     """The reliability diagram: one row a bin, probabilities rising.
 
     Columns n, probability (mean claimed), observed (share that came true), low and high (Wilson
-    95 %, images taken as independent). Bins hold equally many images, but equal probabilities
+    95 %, knowing whose images they are). Bins hold equally many images, but equal probabilities
     stay together; there are at most 10, and fewer if they would hold fewer than 10 images. For
-    `cls` and `claims` see there.
+    `cls` see `claims`.
 
     Raises:
         EvaluationError: no image of known truth.
@@ -151,8 +150,13 @@ def reliability(
     known = predictions.only(predictions.truth >= 0)
     score, hit = claims(known, cls)
     order = np.argsort(score, kind="stable")
-    n, claimed, came = _binned(score[order], hit[order], bins or _bins_for(len(score)))
-    shares = [wilson(hits, images) for hits, images in zip(came, n, strict=True)]
+    hit, patients = hit[order], known.facts["patient"].to_numpy()[order]
+    n, claimed, came = _binned(score[order], hit, bins or _bins_for(len(score)))
+    ends = np.cumsum(n)
+    shares = [
+        of_patients(hit[start:end], patients[start:end])
+        for start, end in zip(ends - n, ends, strict=True)
+    ]
     return pd.DataFrame(
         {
             "n": n,
@@ -186,22 +190,18 @@ def claims(predictions: Predictions, cls: int | None = None) -> tuple[Floats, Fl
     return predictions.probabilities.max(axis=1), predictions.truth == top
 
 
-def patient_draws(patients: NDArray[Any], truth: Ints, resamples: int, seed: int) -> Iterator[Ints]:
+def patient_draws(patients: NDArray[Any], resamples: int, seed: int) -> Iterator[Ints]:
     """Yields (n,) how often each image is taken: patients drawn with replacement.
 
-    Patients are drawn within strata of which classes they have images of, so that every
-    resample has patients of every class. `patients` and `truth` are (n,).
+    Not within classes, on purpose: how many of the images are positive is half of what
+    calibration is about, and with the mix held fixed the intercepts' intervals hold the truth
+    in only three of four data sets. `patients` is (n,).
     """
     person, names = pd.factorize(patients)
-    has = np.zeros((len(names), int(truth.max(initial=0)) + 1), dtype=bool)
-    has[person, truth] = True
-    _, stratum = np.unique(has, axis=0, return_inverse=True)
-    members = [np.flatnonzero(stratum == each) for each in range(stratum.max() + 1)]
     generator = np.random.default_rng(seed)
     for _ in range(resamples):
-        drawn = [people[generator.integers(len(people), size=len(people))] for people in members]
-        times = np.bincount(np.concatenate(drawn), minlength=len(names))
-        yield times[person].astype(np.int64)
+        drawn = generator.integers(len(names), size=len(names))
+        yield np.bincount(drawn, minlength=len(names))[person].astype(np.int64)
 
 
 def _judged_classes(predictions: Predictions) -> list[int]:
@@ -245,11 +245,14 @@ def _error_if_right(score: Floats, bins: int, seed: int, draws: int = 400) -> fl
 
 
 def _percentiles(value: float, drawn: Floats) -> Estimate:
-    """The percentile interval; none if the figure was undefined in more than a few resamples."""
+    """The percentile interval; none if the figure was undefined in more than a few resamples.
+
+    Nor if all resamples are the same, as with a single patient: that is no sign of certainty.
+    """
     if np.isnan(value):
         return Estimate(None)
     defined = drawn[~np.isnan(drawn)]
-    if not len(defined) or len(defined) < (1 - _TOLERATED) * len(drawn):
+    if len(defined) < (1 - _TOLERATED) * len(drawn) or len(np.unique(defined)) <= 1:
         return Estimate(value)
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))

@@ -88,7 +88,8 @@ def _regress(
         step_a = (bb * slope_a - ab * slope_b) / determinant
         step_b = (aa * slope_b - ab * slope_a) / determinant
         if slope_a * step_a + slope_b * step_b < _CONVERGED:
-            return b / spread, a - b * centre / spread
+            a, b = a + step_a, (b + step_b) / spread
+            return b, a - b * centre
         shorter = min(1.0, _LONGEST / max(abs(step_a), abs(step_b)))
         step_a, step_b = step_a * shorter, step_b * shorter
         a, b = a + step_a, b + step_b
@@ -107,7 +108,7 @@ def _shift(logit: Floats, positive: Flags, weight: Floats, start: float) -> floa
         curve = float((weight * p) @ (1 - p))
         step = surplus / curve if curve > 0 else np.inf
         if abs(step) < _CONVERGED or high - low < _CONVERGED:
-            return a
+            return a - step if low <= a - step <= high else a
         a = a - step if low < a - step < high else (low + high) / 2
     return None
 

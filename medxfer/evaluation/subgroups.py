@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from medxfer.errors import EvaluationError
-from medxfer.evaluation.bands import groups
 from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.predictions import Predictions
 
 Estimates = dict[str, Estimate]
@@ -62,7 +62,7 @@ def by_subgroup(
     """Figures with intervals for every group of a column, and where one stands apart.
 
     `column` has one value an image, in the order of the predictions, or image ids as its index
-    (then images that it lacks are unknown). For the groups see `bands.groups`. `estimates` gives
+    (then images that it lacks are unknown). For the groups see `grouping.groups`. `estimates` gives
     the figures of a part with their intervals; those it does not give are left out. Each group
     is compared with all other images, not with a whole that it is part of. A group of fewer than
     10 images of known truth is listed without figures.

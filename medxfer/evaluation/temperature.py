@@ -1,7 +1,7 @@
 """Temperature scaling: one number, fitted on validation, that makes answers less or more certain.
 
-It never changes which class is the most probable, nor any figure that depends on order only.
-Guo et al. 2017.
+It never changes which class is the most probable, nor the AUROC of two classes; with more, the
+order of one class's probabilities over images may change a little. Guo et al. 2017.
 """
 
 from __future__ import annotations
