@@ -15,7 +15,7 @@ from medxfer.evaluation.spread import degrees_of_freedom
 from medxfer.evaluation.weighted import Replicates
 
 _TWO = 2
-_MEANS = ("brier", "log_loss")
+_MEANS = ("accuracy", "brier", "log_loss")
 """Means over all images; every other figure compares classes."""
 
 
@@ -65,13 +65,16 @@ class Sample:
     def doubt(self, name: str) -> float:
         """The part of images that may be otherwise although no resample shows it.
 
-        Of a figure of `metrics.summary`; 1 without images. By Wilson's interval of 100 % of the
-        images called a class for a predictive value, else of the class that is worth least.
+        Of a figure of `metrics.summary`; 1 without images. By Wilson's interval of 100 % of all
+        images for a mean over them, of those called a class for a predictive value, else of the
+        class that is worth least.
         """
+        truth = self.predictions.truth
+        if name in _MEANS:
+            return self._doubt(truth >= 0)
         if self.positive is not None and name in ("ppv", "npv"):
             called = self.positive if name == "ppv" else 1 - self.positive
             return self.doubt_of_precision(called)
-        truth = self.predictions.truth
         return max((self._doubt(truth == cls) for cls in np.unique(truth)), default=1.0)
 
     def doubt_of_precision(self, cls: int) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
+from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
@@ -83,7 +84,7 @@ def _sums(predictions: Predictions, patient: Ints) -> csr_array:
 class _Ranking:
     """One class against the rest, its scores sorted once, falling."""
 
-    def __init__(self, positive: np.ndarray, score: Floats) -> None:
+    def __init__(self, positive: Flags, score: Floats) -> None:
         self._order = np.argsort(-score, kind="stable")
         ranked = score[self._order]
         first = np.flatnonzero(np.diff(ranked, prepend=np.inf))
@@ -107,7 +108,8 @@ class _Ranking:
         # Among themselves the positives count half their weight squared, whatever their order.
         above = (hit * (running[:, self._above] + through)).sum(axis=1) / _TWO - positive**2 / _TWO
         least = _NOTHING * running[:, -1:]
-        precise = running_hits[:, self._hits_through] / np.maximum(through, least)
+        precise = np.zeros(hit.shape)
+        np.divide(running_hits[:, self._hits_through], through, out=precise, where=through > least)
         defined = np.minimum(positive, negative) > least[:, 0]
         auroc, precision = np.full(r, np.nan), np.full(r, np.nan)
         np.divide(above, positive * negative, out=auroc, where=defined)
@@ -120,7 +122,7 @@ def figures(replicates: Replicates, classes: Sequence[str]) -> dict[str, Floats]
     counts = replicates.counts
     hits, have = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
     total = counts.sum(axis=(1, 2))
-    several = np.count_nonzero(have, axis=1) >= _TWO
+    several = _classes_in(have) >= _TWO
     recalls, by_class = ratio(hits, have), class_figures(replicates)
     two = len(classes) == _TWO
     positive = positive_class(classes) if two else 0
@@ -172,8 +174,14 @@ def _matthews(counts: Floats) -> Floats:
     have, called, total = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
     covariance = np.trace(counts, axis1=1, axis2=2) * total - (have * called).sum(axis=1)
     spread = (total**2 - (have**2).sum(axis=1)) * (total**2 - (called**2).sum(axis=1))
-    varied = spread > (_NOTHING * total**2) ** 2
+    varied = np.minimum(_classes_in(have), _classes_in(called)) >= _TWO
     return ratio(covariance, np.where(varied, np.sqrt(np.maximum(spread, 0)), 0))
+
+
+def _classes_in(weights: Floats) -> Ints:
+    """(r,) how many of (r, k) are more than rounding."""
+    there = weights > _NOTHING * weights.sum(axis=1, keepdims=True)
+    return np.asarray(there.sum(axis=1), dtype=np.int64)
 
 
 def _mean(values: Floats) -> Floats:
