@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from medxfer.errors import EvaluationError
 from medxfer.evaluation.alarms import Part
+from medxfer.evaluation.bands import roc_band
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.positive import positive_class
@@ -21,10 +23,10 @@ from medxfer.reports.blocks import (
     Tone,
     count,
     interval,
+    number,
 )
 from medxfer.reports.gathering import Judged, Recorded
-from medxfer.reports.roc import roc_lines
-from medxfer.reports.svg import confusion, drawable, plot
+from medxfer.reports.svg import Line, confusion, drawable, plot
 
 NAMES = {
     "accuracy": "Accuracy",
@@ -47,8 +49,13 @@ METHOD = (
     "these images says so. Validation figures are a little too good, since the epoch and, where "
     "there are any, temperature and operating point were chosen on validation."
 )
+UNKNOWN = (
+    " Patients are not known here, so each image counts as one of its own: if some are of one "
+    "person, the intervals are too narrow."
+)
 _TWO = 2
 _MOST_MISTAKES = 20
+_MOST_CURVES = 4
 
 
 def results_section(recorded: Recorded) -> Section:
@@ -58,7 +65,8 @@ def results_section(recorded: Recorded) -> Section:
     if not parts:
         blocks.append(Text("The run left no predictions to judge.", Tone.WARNING))
         return Section("results", "Results", tuple(blocks))
-    blocks += [Text(METHOD), _figures(parts)]
+    unknown = "" if recorded.patients_known else UNKNOWN
+    blocks += [Text(METHOD + unknown), _figures(parts, known=recorded.patients_known)]
     for part in reversed(parts):
         blocks += _in_detail(part)
     return Section("results", "Results", tuple(blocks))
@@ -98,13 +106,13 @@ def _why_closed(recorded: Recorded) -> str:
     return ". Its figures are not shown."
 
 
-def _figures(parts: list[Judged]) -> Table:
+def _figures(parts: list[Judged], *, known: bool) -> Table:
     columns = {}
     for part in parts:
-        known = part.predictions.truth >= 0
-        people = part.predictions.facts["patient"][known].nunique()
-        head = f"{part.split.words.capitalize()} ({int(known.sum()):,} images, {people:,} patients)"
-        columns[head] = part.part.estimates
+        truth = part.predictions.truth >= 0
+        people = part.predictions.facts["patient"][truth].nunique()
+        n = f"{int(truth.sum()):,} images" + (f", {people:,} patients" if known else "")
+        columns[f"{part.split.words.capitalize()} ({n})"] = part.part.estimates
     classes = parts[0].predictions.classes
     of = "averaged over the classes where they are of one class"
     if len(classes) == _TWO:
@@ -125,7 +133,7 @@ def _in_detail(part: Judged) -> Iterator[Block]:
         )  # fmt: skip
         yield Chart(title, told, confusion(title, told, counts, classes))
     yield _mistakes(title, counts, classes)
-    lines = roc_lines(part.predictions)
+    lines = _roc_lines(part)
     if lines:
         title = f"ROC curve, {words}"
         told = "Sensitivity against 1 - specificity, each curve with its 95 % band: " + ", ".join(
@@ -133,6 +141,24 @@ def _in_detail(part: Judged) -> Iterator[Block]:
         )
         axes = ("1 - specificity", "Sensitivity")
         yield Chart(title, told, plot(title, told, lines, axes, diagonal=True))
+
+
+def _roc_lines(part: Judged) -> list[Line]:
+    """The curve of the positive of two classes, or of the first of more; none where undefined."""
+    classes = part.predictions.classes
+    two = len(classes) == _TWO
+    chosen = [positive_class(classes)] if two else list(range(len(classes)))[:_MOST_CURVES]
+    lines = []
+    for cls in chosen:
+        try:
+            curve = roc_band(part.predictions, cls)
+        except EvaluationError:
+            continue
+        x, y, *band = (curve[name].tolist() for name in ("fpr", "tpr", "low", "high"))
+        drawn = band if curve["low"].notna().all() else (None, None)
+        area = number(_estimate(part.classes.iloc[cls], "auroc").value)
+        lines.append(Line(f"{classes[cls]}, AUROC {area}", x, y, *drawn))
+    return lines
 
 
 def _mistakes(title: str, counts: Ints, classes: tuple[str, ...]) -> Table:

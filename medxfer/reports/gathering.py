@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from medxfer.audit.keeping import load_audit
-from medxfer.audit.record import Audit, is_current
+from medxfer.audit.record import Audit
 from medxfer.data.info import DatasetInfo
 from medxfer.data.library import dataset_info, load_manifest, load_skipped
 from medxfer.data.manifest import Manifest, Split
@@ -97,6 +97,14 @@ class Recorded:
     made: datetime
 
     @property
+    def patients_known(self) -> bool:
+        """Whether the patient ids stand for people, as far as can still be told."""
+        if self.source is not None:
+            return self.source.info.patients_known
+        part = self.validation or self.test
+        return part is not None and bool(part.predictions.facts["patient"].duplicated().any())
+
+    @property
     def final(self) -> Judged | None:
         """The part that the details are about: test if it was opened, else validation."""
         return self.test or self.validation
@@ -142,6 +150,16 @@ def gather(
         weights_sha256=kept_weights(loaded),
         made=made or datetime.now(UTC),
     )
+
+
+def audit_of(workspace: Workspace, run: Run) -> Audit | None:
+    """The audit of the data set as the run learned from it; None if there is none."""
+    started = next((event for event in run.events if isinstance(event, Started)), None)
+    audit = load_audit(workspace, run.config.data)
+    if audit is None or started is None:
+        return None
+    same = (audit.manifest_hash, audit.split_hash) == (started.manifest_hash, started.split_hash)
+    return audit if same else None
 
 
 def circumstances(run: Run, info: DatasetInfo | None, audit: Audit | None) -> Circumstances:
@@ -192,8 +210,7 @@ def _source(workspace: Workspace, run: Run) -> Source | None:
         info, skipped = dataset_info(workspace, name), load_skipped(workspace, name)
     except (DataError, RunError):
         return None
-    audit = load_audit(workspace, name)
-    return Source(info, manifest, skipped, audit if audit and is_current(audit, manifest) else None)
+    return Source(info, manifest, skipped, audit_of(workspace, run))
 
 
 def _subgroups(
