@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from medxfer.cli.audit import audit, audited
+from medxfer.cli.correct import correct, corrections
 from medxfer.cli.output import Counter, Session, command, say, table
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import (
@@ -27,7 +28,8 @@ def data() -> None:
     """Import, audit, list, show and delete data sets."""
 
 
-data.add_command(audit)
+for entry in (audit, correct, corrections):
+    data.add_command(entry)
 
 
 @data.command("import")
