@@ -12,8 +12,14 @@ import pandas as pd
 
 from medxfer.audit.keeping import load_audit
 from medxfer.audit.record import Audit
+from medxfer.data.corrections import Action, Correction, in_force
 from medxfer.data.info import DatasetInfo
-from medxfer.data.library import dataset_info, load_manifest, load_skipped
+from medxfer.data.library import (
+    dataset_info,
+    load_corrections,
+    load_manifest,
+    load_skipped,
+)
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import DataError, EvaluationError, RunError
 from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
@@ -46,6 +52,8 @@ class Source:
     manifest: Manifest
     skipped: pd.DataFrame
     """Columns file and reason."""
+    corrections: tuple[Correction, ...]
+    """Those in force."""
     audit: Audit | None
     """None if there is none of the data set as it is now."""
 
@@ -208,9 +216,15 @@ def _source(workspace: Workspace, run: Run) -> Source | None:
         manifest = load_manifest(workspace, name)
         trained_on(run, manifest)
         info, skipped = dataset_info(workspace, name), load_skipped(workspace, name)
+        made = load_corrections(workspace, name)
     except (DataError, RunError):
         return None
-    return Source(info, manifest, skipped, audit_of(workspace, run))
+    corrections = tuple(
+        correction
+        for correction, counts in zip(made, in_force(made), strict=True)
+        if counts and correction.action is not Action.UNDO
+    )
+    return Source(info, manifest, skipped, corrections, audit_of(workspace, run))
 
 
 def _subgroups(
