@@ -37,8 +37,7 @@ from medxfer.runs.external_record import External, list_externals, load_external
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import Run, load_run, trained_on
 
-_LEAKS = ("duplicate", "patient", "copies", "copy")
-"""Parts of the names of checks that find pictures or patients on both sides."""
+_PAIRS = ("duplicates", "near_duplicates")
 _ERROR_RATE = 0.1
 _CURVES, _FEWEST = 4000, 200
 """Calibration curves fitted in all, one a class and resample: 2,000 resamples of two classes."""
@@ -172,17 +171,21 @@ def audit_of(workspace: Workspace, run: Run) -> Audit | None:
 
 def circumstances(run: Run, info: DatasetInfo | None, audit: Audit | None) -> Circumstances:
     """How a result came about, for its alarms."""
-    findings = audit.verdict.findings if audit else ()
-    leaks = any(
-        finding.severity.rank < 2 and any(word in finding.check for word in _LEAKS)  # noqa: PLR2004 - notes
-        for finding in findings
-    )
     return Circumstances(
         patients_known=info is not None and info.patients_known,
-        leaks=leaks or bool(info and info.patients_across_splits),
+        leaks=_leaks(info, audit),
         best_epoch=run.summary.best_epoch,
         epochs=run.summary.epochs or None,
     )
+
+
+def _leaks(info: DatasetInfo | None, audit: Audit | None) -> bool:
+    """Whether pictures or patients are known to be on both sides of the split."""
+    if audit is None:
+        return info is not None and bool(info.patients_across_splits)
+    pairs = [audit.tables[name] for name in _PAIRS if "across_splits" in audit.tables[name]]
+    copies = any(bool(table["across_splits"].any()) for table in pairs)
+    return copies or not audit.tables["patients_across_splits"].empty
 
 
 def kept_weights(run: Run) -> str:
