@@ -157,7 +157,7 @@ def _roc_lines(part: Judged) -> list[Line]:
         x, y, *band = (curve[name].tolist() for name in ("fpr", "tpr", "low", "high"))
         drawn = band if curve["low"].notna().all() else (None, None)
         area = number(_estimate(part.classes.iloc[cls], "auroc").value)
-        lines.append(Line(f"{classes[cls]}, AUROC {area}", x, y, *drawn))
+        lines.append(Line(f"AUROC {area}, {classes[cls]}", x, y, *drawn))
     return lines
 
 
