@@ -17,9 +17,6 @@ from medxfer.audit.search import Candidates
 from medxfer.cache.shelf import Rows
 from medxfer.data.pixel_store import PixelStore
 
-ONE_PICTURE = 0.76
-"""Share of agreeing patches from which a pair is one picture. Measured: different chests reach 0.5,
-neighbouring slices of one brain 0.75, copies under text 0.79 at the 1st percentile."""
 _WORTH_A_LOOK = 0.7
 """Correlation of the small pictures; copies have 0.8 and more."""
 _WORTH_REFINING = 0.15
@@ -35,7 +32,7 @@ class Copies:
     """Places in the appearance."""
     mirrored: npt.NDArray[np.bool_]
     score: Floats
-    """Share of agreeing patches, `ONE_PICTURE` to 1."""
+    """Share of agreeing patches, about `agreement.ONE_PICTURE` to 1."""
     position: Floats
     """Where the second lies in the first, (n, 4), as in `registration.align`."""
     covered: npt.NDArray[np.bool_]
@@ -71,7 +68,7 @@ def compare(appearance: Appearance, store: PixelStore, pairs: Candidates) -> Cop
         pairs.first, pairs.second, pairs.mirrored,
         found.share, position, found.covered, found.brightness,
     )  # fmt: skip
-    return copies.chosen(np.flatnonzero(found.share >= ONE_PICTURE))
+    return copies.chosen(np.flatnonzero(found.same))
 
 
 def together(found: list[Copies]) -> Copies:

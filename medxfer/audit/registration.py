@@ -30,9 +30,10 @@ Inside = npt.NDArray[np.bool_]
 def align(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     """Where each second picture lies in the first, and how well they agree there.
 
-    Both are (n, side, side), 0 to 255; side is even. The position is (n, 4): scale and shift along the width,
-    then along the height; with coordinates of -1 to 1, x of the second is scale * x + shift in the
-    first. The agreement is the correlation of the locally normalised pictures, -1 to 1, (n,).
+    Both are (n, side, side), 0 to 255; side is even. The position is (n, 4): scale and shift along
+    the width, then along the height; with coordinates of -1 to 1, x of the second is
+    scale * x + shift in the first. The agreement is the correlation of the locally normalised
+    pictures, -1 to 1, (n,).
     """
     position = np.tile(np.array(NO_CHANGE, dtype=np.float32), (len(first), 1))
     blur, surround, steps = _ROUGH
