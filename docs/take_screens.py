@@ -34,6 +34,7 @@ def addresses(workspace: Workspace) -> dict[str, str]:
     return {
         "start": "/",
         "data": f"/browse?data={DEMO}",
+        "audit": f"/audit?data={DEMO}",
         "import": "/add",
         "new-run": f"/new?data={DEMO}",
         "run": f"/run?run={going}",

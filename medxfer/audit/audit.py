@@ -21,11 +21,12 @@ from medxfer.audit.patients import (
     size_findings,
 )
 from medxfer.audit.record import Audit, is_current
+from medxfer.audit.settling import kept_together, without_kept
 from medxfer.audit.shortcuts import Shortcuts, shortcuts
 from medxfer.audit.work import Stopped, Tell, Work, Working
 from medxfer.cache.room import CacheRoom
 from medxfer.cache.shelf import Rows
-from medxfer.data.library import dataset_info, load_manifest
+from medxfer.data.library import dataset_info, load_corrections, load_manifest
 from medxfer.data.manifest import PARTS, Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.data.staging import writing
@@ -70,6 +71,7 @@ def run_audit(
     begun = time.monotonic()
     manifest = load_manifest(workspace, name)
     known = dataset_info(workspace, name).patients_known
+    kept = kept_together(load_corrections(workspace, name))
     work = Work(tell or (lambda *_: None), should_stop)
     checks = checks or _checks()
     rows = np.arange(len(manifest), dtype=np.int64)
@@ -100,7 +102,7 @@ def run_audit(
         created=datetime.now(UTC),
         seconds=time.monotonic() - begun,
         images=len(manifest),
-        found=tuple(_findings(manifest, known, tables, short)),
+        found=tuple(_findings(manifest, known, tables, short, kept)),
         **_looked_at(known, short),
         left_out=short.left_out,
         note=short.note,
@@ -129,17 +131,40 @@ def _among(used: Manifest, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _findings(
-    manifest: Manifest, known: bool, tables: dict[str, pd.DataFrame], short: Shortcuts
+    manifest: Manifest,
+    known: bool,
+    tables: dict[str, pd.DataFrame],
+    short: Shortcuts,
+    kept: set[frozenset[str]],
 ) -> list[Finding]:
-    copies, near = tables["duplicates"], tables["near_duplicates"]
+    # Whoever keeps two pictures says that they are not the same; equal pixels are all the same.
+    copies, near = tables["duplicates"], without_kept(tables["near_duplicates"], kept)
+    quality = without_kept(tables["quality"], kept)
     return [
         *pair_findings("duplicates", "exact copies of each other", manifest, copies),
         *pair_findings("near_duplicates", "nearly the same", manifest, near),
         *patient_findings(manifest, known=known),
         *short.findings(),
         *size_findings(manifest, known=known),
-        *_quality_findings(tables["quality"], len(manifest.rows(*PARTS))),
+        *_quality_findings(quality, len(manifest.rows(*PARTS))),
+        *_kept_findings(tables["near_duplicates"], near, tables["quality"], quality),
     ]
+
+
+def _kept_findings(
+    near: pd.DataFrame, open_near: pd.DataFrame, quality: pd.DataFrame, open_quality: pd.DataFrame
+) -> list[Finding]:
+    """What a person's word took out of the findings is told, so that it is not silent."""
+    pairs = near[~near.index.isin(open_near.index)]
+    pictures = quality[~quality.index.isin(open_quality.index)]["image"].nunique()
+    if pairs.empty and not pictures:
+        return []
+    problem = (
+        f"{len(pairs):,} near copies ({int(pairs['across_splits'].sum()):,} across parts) and "
+        f"{pictures:,} odd pictures are not counted: someone looked at them and kept them."
+    )
+    remedy = "Look at the decisions; each can be undone."
+    return [Finding("decisions", Severity.NOTE, problem, remedy)]
 
 
 def _quality_findings(quality: pd.DataFrame, images: int) -> list[Finding]:

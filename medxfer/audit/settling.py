@@ -46,6 +46,13 @@ def kept_together(corrections: Sequence[Correction]) -> set[frozenset[str]]:
     }
 
 
+def without_kept(table: pd.DataFrame, kept: set[frozenset[str]]) -> pd.DataFrame:
+    """The rows about images, or pairs of them, that nobody called right as they are."""
+    ends = [table[name] for name in ("image", "first", "second") if name in table]
+    told = [frozenset(images) not in kept for images in zip(*ends, strict=True)]
+    return table[np.array(told, dtype=bool)]
+
+
 @dataclass(frozen=True)
 class Dropping:
     """What to drop, so that no picture is learned from and tested on."""

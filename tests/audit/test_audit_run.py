@@ -19,8 +19,9 @@ from medxfer.audit.copies import PAIR_COLUMNS
 from medxfer.audit.doubting import run_doubts
 from medxfer.audit.finding import Finding, Severity
 from medxfer.audit.verdict import Trust
+from medxfer.data.corrections import Action, Correction
 from medxfer.data.importing import ImportOptions, import_source
-from medxfer.data.library import dataset_info, load_manifest, resplit
+from medxfer.data.library import correct, dataset_info, load_manifest, resplit
 from medxfer.data.manifest import Manifest
 from medxfer.paths import Workspace
 
@@ -124,6 +125,27 @@ def test_everything_found_is_told_kept_and_read_again(
     assert best["auroc"]["low"] > 0.8
     assert best["flagged"] is True
     assert values["shortcuts"][-1]["auroc"]["value"] is None
+
+
+def test_what_a_person_kept_is_told_as_such_and_equal_pixels_stay(
+    workspace: Workspace, chest: str, checks: Checks
+) -> None:
+    before = run_audit(workspace, chest, checks=checks)
+    odd = before.tables["quality"]["image"].iloc[0]
+    ends = [
+        tuple(before.tables[name][["first", "second"]].iloc[0])
+        for name in ("near_duplicates", "duplicates")
+    ]
+    for images in [*ends, (odd,)]:
+        correct(workspace, chest, Correction(action=Action.KEEP, images=images, reason="seen"))
+    audit = run_audit(workspace, chest, checks=checks)
+    checked = [(finding.check, finding.severity) for finding in audit.findings]
+    assert ("near_duplicates", Severity.BLOCKING) not in checked
+    assert ("duplicates", Severity.NOTE) in checked
+    assert "quality" not in dict(checked)
+    told = next(finding for finding in audit.findings if finding.check == "decisions")
+    assert "1 near copies (1 across parts) and 1 odd pictures are not counted" in told.problem
+    assert len(audit.tables["near_duplicates"]) == len(before.tables["near_duplicates"])
 
 
 def test_excluded_images_are_not_spoken_of(

@@ -21,7 +21,7 @@ from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import plain
 
 _PAGE = 12
-_CARD = 250
+_CARD = 232
 _CHECK = "label_doubts"
 
 
@@ -75,7 +75,7 @@ def _draw_doubts(place: Workspace, info: DatasetInfo, doubts: pd.DataFrame) -> N
     key = f"doubts-page-{info.name}-{decided_too}"
     shown = one_page(rows, _PAGE, key, "pictures, the most doubtful label first")
     facts = facts_of(table, shown["image"])
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for doubt in records(shown):
             if doubt["image"] in facts:
                 with st.container(border=True, width=_CARD):

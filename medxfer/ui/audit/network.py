@@ -101,6 +101,6 @@ def _how_long(place: Workspace, info: DatasetInfo) -> str:
     seconds = info.images * operations / computer.speed.forward
     return (
         f"{count(info.images, 'image')}: about {duration(seconds)} here with "
-        f"ResNet-{int(config.depth)}, longer with a deeper one. What was computed before is used "
-        "again."
+        f"ResNet-{int(config.depth)}, longer with a deeper one, and some seconds to "
+        "begin. What was computed before is used again."
     )

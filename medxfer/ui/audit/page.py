@@ -61,10 +61,15 @@ def _draw_work(place: Workspace, info: DatasetInfo, now: Standing) -> None:
             st.rerun()
     elif not now.current:
         _offer_again(place, info, now.audit)
+    elif since := _since(place, info, now.audit):
+        st.caption(
+            f"{count(since, 'decision')} since, with every picture in its class and part; check "
+            "again to see the verdict with them."
+        )
 
 
 def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
-    since = sum(made.time > audit.created for made in decisions(place, info))
+    since = _since(place, info, audit)
     why = (
         f"You made {count(since, 'decision')} since"
         if since
@@ -81,6 +86,11 @@ def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
             asked = audit.doubts_by and audit.manifest_hash != info.manifest_hash
             begin(place, info.name, doubts=audit.doubts_by if asked else None)
             st.rerun()
+
+
+def _since(place: Workspace, info: DatasetInfo, audit: Audit) -> int:
+    """How many decisions were made after the audit."""
+    return sum(made.time > audit.created for made in decisions(place, info))
 
 
 def _draw_view(place: Workspace, info: DatasetInfo, audit: Audit, now: Standing) -> None:

@@ -69,7 +69,7 @@ def draw_pairs(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
         return
     shown = one_page(rows, _PAGE, key, "pairs")
     facts = facts_of(manifest.table, pd.concat([shown["first"], shown["second"]]))
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for pair in records(shown):
             with st.container(border=True, width=_CARD):
                 _draw_pair(place, info, pair, facts)
@@ -193,7 +193,7 @@ def _offer(
             ("Drop the first", Action.EXCLUDE, both[:1], "The first is dropped."),
             ("Drop the second", Action.EXCLUDE, both[1:], "The second is dropped."),
             ("Put on one side", Action.ONE_SIDE, both, "Both are in one part now."),
-            ("Keep both", Action.KEEP, both, "Both are kept as they are."),
+            ("Keep both", Action.KEEP, both, _kept(pair)),
         ):
             if action is Action.ONE_SIDE and one["split"] == two["split"]:
                 continue
@@ -213,6 +213,12 @@ def _offer(
                         place, info, Action.RELABEL, wrong, label=label, why=why,
                         check=pair["check"], said=f"Both are {label} now.",
                     )  # fmt: skip
+
+
+def _kept(pair: Mapping[str, Any]) -> str:
+    if pair["kind"] == "exact" and pair["across_splits"]:
+        return "Noted. The verdict still counts equal pictures in two parts."
+    return "Noted: both are kept."
 
 
 def _told(pair: Mapping[str, Any]) -> str:

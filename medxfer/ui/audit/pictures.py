@@ -20,7 +20,7 @@ from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import plain
 
 _PAGE = 12
-_CARD = 230
+_CARD = 232
 _ALL = "All"
 
 
@@ -63,7 +63,7 @@ def draw_pictures(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
         return
     shown = one_page(rows, _PAGE, key, "pictures")
     facts = facts_of(manifest.table, shown["image"])
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for odd in records(shown):
             if odd["image"] in facts:
                 with st.container(border=True, width=_CARD):

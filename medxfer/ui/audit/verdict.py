@@ -31,6 +31,7 @@ _VIEW_OF = {
     "label_doubts": "labels",
     "quality": "pictures",
     "strangers": "pictures",
+    "decisions": "decisions",
 }
 _LOOK = {
     "copies": "Look at the copies",
@@ -38,6 +39,7 @@ _LOOK = {
     "shortcuts": "See the shortcuts",
     "labels": "Look at the labels",
     "pictures": "Look at the pictures",
+    "decisions": "See the decisions",
 }
 _SIGNS = {
     Severity.BLOCKING: ("Must be mended", ":material/gpp_bad:", "red"),
