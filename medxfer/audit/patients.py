@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import pandas as pd
 
 from medxfer.audit.finding import Finding, Severity
 from medxfer.data.concerns import absences, class_concerns
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.data.patients import UNKNOWN_WARNING
-from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.proportion import wilson
 
 SENSITIVITY = 0.9
 """What the intervals are shown for: about what a useful classifier reaches."""
@@ -21,19 +19,8 @@ WIDISH = 0.15
 TOLERATED = 0.01
 """Share of the test (or validation) images above which something shared with another part
 makes figures untrue; below it they are only a little too good."""
-_NORMAL_97_5 = 1.959963984540054
 _NAMED = 3
 _JUDGED = (Split.VALIDATION, Split.TEST)
-
-
-def wilson(share: float, n: int) -> Estimate:
-    """The 95 % interval of a share seen in n independent cases (Wilson 1927); not defined for 0."""
-    if n == 0:
-        return Estimate(None)
-    z2 = _NORMAL_97_5**2
-    middle = share + z2 / (2 * n)
-    half = _NORMAL_97_5 * sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return Estimate(share, (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n))
 
 
 def patients_across_splits(manifest: Manifest) -> pd.DataFrame:
@@ -59,7 +46,7 @@ def class_sizes(manifest: Manifest) -> pd.DataFrame:
         [manifest.classes, [str(part) for part in PARTS]], names=["label", "split"]
     )
     sizes = grouped.reindex(wanted, fill_value=0).reset_index()
-    intervals = [wilson(SENSITIVITY, n) for n in sizes["patients"]]
+    intervals = [wilson(SENSITIVITY * n, n) for n in sizes["patients"]]
     sizes["low"] = pd.Series([interval.low for interval in intervals], dtype=float)
     sizes["high"] = pd.Series([interval.high for interval in intervals], dtype=float)
     return sizes

@@ -8,10 +8,8 @@ import pandas as pd
 
 from medxfer.audit.groups import Group, Kind, number_group, text_group
 from medxfer.data.columns import is_usual
-from medxfer.data.manifest import COLUMNS, GIVEN, Manifest
+from medxfer.data.manifest import COLUMNS, OWN, Manifest
 
-_OWN = (GIVEN, "original label", "arranged split")
-"""Columns that medxfer writes itself."""
 _NUMBERS_SHARE = 0.95
 _ID_SHARE = 0.5
 """Text with more different values than this share of the images is an id, or a remark."""
@@ -41,7 +39,7 @@ def source_groups(manifest: Manifest) -> tuple[list[Group], dict[str, str]]:
     table = manifest.table
     groups, left_out = [], {}
     sizes: dict[str, pd.Series[float]] = {}
-    for column in (name for name in table.columns if name not in (*COLUMNS, *_OWN)):
+    for column in (name for name in table.columns if name not in (*COLUMNS, *OWN)):
         values = table[column].str.strip()
         numbers = _numbers(values)
         reason = _useless(column, values, numbers, table)

@@ -163,20 +163,18 @@ def _figures(part: Part) -> dict[str, Any]:
 
 def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decisions) -> list[Any]:
     """Alarms of this part, beside validation where it is the test part."""
-    from medxfer.audit.keeping import load_audit
     from medxfer.data.library import dataset_info
     from medxfer.evaluation.alarms import alarms
-    from medxfer.reports.gathering import circumstances, judged_part
+    from medxfer.reports.gathering import audit_of, circumstances, judged_part
     from medxfer.runs.store import load_run
 
     if split is Split.TRAIN:
         return []
     loaded = load_run(session.workspace, run)
-    info = audit = None
+    info = None
     with suppress(DataError):  # deleted since
         info = dataset_info(session.workspace, loaded.config.data)
-        audit = load_audit(session.workspace, loaded.config.data)
-    how = circumstances(loaded, info, audit)
+    how = circumstances(loaded, info, audit_of(session.workspace, loaded))
     if split is Split.VALIDATION:
         return alarms(part, None, how)
     validation = answers(session, run, Split.VALIDATION)
