@@ -70,7 +70,7 @@ def copies_to_drop(pairs: pd.DataFrame, manifest: Manifest) -> Dropping:
     is right must be seen first.
     """
     facts = manifest.part(*PARTS).table.set_index("image")
-    used = [facts.index.get_indexer(pairs[end].to_numpy()) >= 0 for end in ("first", "second")]
+    used = [facts.index.get_indexer(pd.Index(pairs[end])) >= 0 for end in ("first", "second")]
     here = pairs[used[0] & used[1]]
     codes, images = pd.factorize(here[["first", "second"]].to_numpy().ravel())
     ends = codes.reshape(-1, 2).astype(np.int64)
