@@ -50,9 +50,16 @@ def begin_by_itself(place: Workspace, info: DatasetInfo, now: Standing) -> bool:
         return False
     begun.add(state)
     with suppress(MedxferError):  # another tab was quicker, or the disk is full: the page says so
-        begin(place, info.name)
+        begin(place, info.name, doubts=asked_before(info, now))
         return True
     return False
+
+
+def asked_before(info: DatasetInfo, now: Standing) -> str | None:
+    """The network to ask again, since what it said was of other images or labels; None if none."""
+    if now.audit is None or now.audit.manifest_hash == info.manifest_hash:
+        return None
+    return now.audit.doubts_by or None
 
 
 def draw_progress(job: AuditJob) -> None:

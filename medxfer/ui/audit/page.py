@@ -9,7 +9,7 @@ from medxfer.data.library import DatasetInfo
 from medxfer.paths import Workspace
 from medxfer.ui.audit.deciding import decisions, say_recorded
 from medxfer.ui.audit.history import draw_history
-from medxfer.ui.audit.job import begin, begin_by_itself, draw_ending, draw_progress
+from medxfer.ui.audit.job import asked_before, begin, begin_by_itself, draw_ending, draw_progress
 from medxfer.ui.audit.labels import doubtful, draw_labels
 from medxfer.ui.audit.pairs import draw_pairs
 from medxfer.ui.audit.pictures import draw_pictures, odd_pictures
@@ -60,7 +60,7 @@ def _draw_work(place: Workspace, info: DatasetInfo, now: Standing) -> None:
             begin(place, info.name)
             st.rerun()
     elif not now.current:
-        _offer_again(place, info, now.audit)
+        _offer_again(place, info, now.audit, now)
     elif since := _since(place, info, now.audit):
         st.caption(
             f"{count(since, 'decision')} since, with every picture in its class and part; check "
@@ -68,7 +68,7 @@ def _draw_work(place: Workspace, info: DatasetInfo, now: Standing) -> None:
         )
 
 
-def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
+def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit, now: Standing) -> None:
     since = _since(place, info, audit)
     why = (
         f"You made {count(since, 'decision')} since"
@@ -82,9 +82,7 @@ def _offer_again(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
             width="stretch",
         )
         if st.button("Check again", type="primary", icon=":material/refresh:", key="check-anew"):
-            # What a network said of other labels is lost, so it is asked again.
-            asked = audit.doubts_by and audit.manifest_hash != info.manifest_hash
-            begin(place, info.name, doubts=audit.doubts_by if asked else None)
+            begin(place, info.name, doubts=asked_before(info, now))
             st.rerun()
 
 
