@@ -139,6 +139,8 @@ def _findings(
 ) -> list[Finding]:
     # Whoever keeps two pictures says that they are not the same; equal pixels are all the same.
     copies, near = tables["duplicates"], without_kept(tables["near_duplicates"], kept)
+    if not known:  # each image counts as a patient: that copies are of two says nothing
+        copies, near = (pairs.assign(different_patients=False) for pairs in (copies, near))
     quality = without_kept(tables["quality"], kept)
     return [
         *pair_findings("duplicates", "exact copies of each other", manifest, copies),

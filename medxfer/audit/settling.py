@@ -70,17 +70,18 @@ def copies_to_drop(pairs: pd.DataFrame, manifest: Manifest) -> Dropping:
     is right must be seen first.
     """
     facts = manifest.part(*PARTS).table.set_index("image")
-    here = pairs[pairs["first"].isin(facts.index) & pairs["second"].isin(facts.index)]
+    used = [facts.index.get_indexer(pd.Index(pairs[end])) >= 0 for end in ("first", "second")]
+    here = pairs[used[0] & used[1]]
     codes, images = pd.factorize(here[["first", "second"]].to_numpy().ravel())
     ends = codes.reshape(-1, 2).astype(np.int64)
     copies = pd.DataFrame({"image": images, "group": component_of(len(images), *ends.T)})
-    copies["label"] = copies["image"].map(facts["label"])
+    copies["label"] = pd.factorize(copies["image"].map(facts["label"]))[0]
     order = {str(part): place for place, part in enumerate(PARTS)}
     copies["part"] = copies["image"].map(facts["split"]).map(order)
-    grouped = copies.groupby("group")
-    several = grouped["part"].transform("nunique") > 1
-    clear = grouped["label"].transform("nunique") == 1
-    dropped = copies[several & clear & (copies["part"] < grouped["part"].transform("max"))]
+    grouped = copies.groupby("group")[["label", "part"]]
+    least, most = grouped.transform("min"), grouped.transform("max")
+    several, clear = least["part"] < most["part"], least["label"] == most["label"]
+    dropped = copies[several & clear & (copies["part"] < most["part"])]
     torn = copies[several & ~clear]["image"]
     parts = [here[end].map(facts["split"]) for end in ("first", "second")]
     unclear = here["first"].isin(torn) & (parts[0] != parts[1])

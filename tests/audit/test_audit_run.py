@@ -248,6 +248,7 @@ def test_unknown_patients_are_said_and_not_counted(
     assert "patients on more than one side" in audit.verdict.not_checked
     assert "Too few" in audit.verdict.not_checked["shortcuts"]
     assert any("Without patient ids" in finding.problem for finding in audit.findings)
+    assert not any("under two patients" in finding.problem for finding in audit.findings)
 
 
 def test_whoever_watches_imports_neither_torch_nor_scikit_learn() -> None:

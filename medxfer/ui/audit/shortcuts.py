@@ -86,14 +86,14 @@ def _whiskers(rows: int) -> dict[str, object]:
     across = {
         "type": "quantitative",
         "scale": scale,
-        "title": "AUROC of guessing the class from this alone",
+        "title": "AUROC (0.5 is guessing)",
         "axis": {"values": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], "format": ".1f"},
     }
     state = {
         "field": "State",
         "type": "nominal",
         "scale": {"domain": list(_WORDS.values()), "range": _COLOURS},
-        "legend": {"orient": "top", "title": None},
+        "legend": {"orient": "top", "title": None, "columns": 2},
     }
     tooltip = [{"field": name} for name in ("What", "AUROC", "From", "To", "State")]
     return {

@@ -52,7 +52,7 @@ def draw_verdict(audit: Audit) -> None:
     """One sentence, and of when it is."""
     verdict = audit.verdict
     st.markdown(f"{badge(verdict.trust)} **{plain(verdict.sentence)}**")
-    network = f" · network: {plain(audit.doubts_by)}" if audit.doubts_by else ""
+    network = f" · network: {plain(audit.doubts_by.rsplit('/', 1)[-1])}" if audit.doubts_by else ""
     st.caption(
         f"{count(audit.images, 'picture')} checked {when(audit.created)} in "
         f"{duration(audit.seconds)}{network}"
@@ -68,8 +68,13 @@ def draw_findings(info: DatasetInfo, audit: Audit, *, current: bool) -> None:
             "nothing is wrong; below is what was looked at.",
             icon=":material/check_circle:",
         )
-    for place, (finding, problems) in enumerate(told):
+    notes = [finding.severity is Severity.NOTE for finding, _ in told]
+    for place, (finding, problems) in enumerate(told[: notes.count(False)]):
         _draw(finding, problems, place, main=place == 0 and current)
+    if any(notes):
+        with st.expander(f"Worth knowing ({notes.count(True)})", expanded=all(notes)):
+            for place, (finding, problems) in enumerate(told[notes.count(False) :], len(told)):
+                _draw(finding, problems, place, main=False)
     _draw_checked(audit)
     if audit.verdict.trust is Trust.NOTHING_FOUND and st.button(
         "Train on these images", type="primary", icon=":material/model_training:", key="then-train"
