@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from medxfer.data.manifest import COLUMNS, Manifest
 from medxfer.errors import DataError, EvaluationError
-from medxfer.evaluation.bands import groups
+from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.predictions import Ints
 
 _USUAL = re.compile(
