@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -49,24 +50,28 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
             icon=":material/warning:",
         )
     split = _choose_split(place, run)
+    acting = True
     if _is_saved(place, run, split):
-        _draw_part(place, run, split)
+        acting = _draw_part(place, run, split)
     else:
         _draw_training(place, run)
     st.divider()
+    # One obvious next step: that of the section, where it has one.
+    kind: Literal["primary", "secondary"] = "secondary" if acting else "primary"
     with st.container(horizontal=True):
-        if st.button("See where the network looks", type="primary", icon=":material/search:"):
+        if st.button("See where the network looks", type=kind, icon=":material/search:"):
             st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run})
         if st.button("Compare with another run", icon=":material/compare_arrows:"):
             st.switch_page(COMPARE_PAGE, query_params={"first": run.run})
 
 
-def _draw_part(place: Workspace, run: RunSummary, split: Split) -> None:
+def _draw_part(place: Workspace, run: RunSummary, split: Split) -> bool:
+    """The section chosen, or the lock; whether it has a next step of its own."""
     decided, seen = decisions(place, run.run), looks(place, run.run)
     if split is Split.TEST:
         if not decided.is_open:
             draw_lock(place, run.run, seen)
-            return
+            return True
         draw_looks(seen, decided)
     result = result_of(place, run, split, decided, seen)
     tabs = _choose_section(run)
@@ -74,6 +79,7 @@ def _draw_part(place: Workspace, run: RunSummary, split: Split) -> None:
         if tab.open:
             with tab, st.container(key=f"section-{title}"):
                 draw(result)
+    return any(tab.open and title in _ACTING for tab, title in zip(tabs, _SECTIONS, strict=True))
 
 
 def _draw_figures(result: Result) -> None:
@@ -113,6 +119,9 @@ _SECTIONS: dict[str, Callable[[Result], None]] = {
     "Training": _draw_learning,
     "Report": draw_report,
 }
+
+
+_ACTING = ("Threshold", "Other hospital", "Report")
 
 
 def _draw_training(place: Workspace, run: RunSummary) -> None:
@@ -157,10 +166,11 @@ def _choose_split(place: Workspace, run: RunSummary) -> Split:
 
 def _choose_section(run: RunSummary) -> Sequence[TabContainer]:
     """The tabs; the address says which is open (`?show=Calibration`, `?cell=0-1`)."""
-    first = CONFUSION if "cell" in st.query_params else next(iter(_SECTIONS))
+    if "cell" in st.query_params and "show" not in st.query_params:
+        st.query_params["show"] = CONFUSION  # stays open when the cell is closed
     wanted = st.query_params.get("show", "")
     key = f"show-{run.run}"
-    st.session_state[key] = wanted if wanted in _SECTIONS else first
+    st.session_state[key] = wanted if wanted in _SECTIONS else next(iter(_SECTIONS))
     return st.tabs(list(_SECTIONS), key=key, on_change=_chosen, args=(key, "show"))
 
 

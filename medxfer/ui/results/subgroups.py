@@ -90,6 +90,8 @@ def group_table(rows: pd.DataFrame, title: str) -> pd.DataFrame:
 def _mark(row: Mapping[Any, Any]) -> str:
     if pd.isna(row["value"]):
         return "too few images or one class only"
+    if pd.isna(row["low"]):
+        return "no interval: too few patients"
     if not row["apart"]:
         return ""
     return "▲ higher than the rest" if row["value"] > row["rest_value"] else "▼ lower than the rest"
