@@ -23,6 +23,8 @@ from medxfer.ui.results.lock import warn_of_change
 from medxfer.ui.results.reliability import reliability_figure
 from medxfer.ui.words import plain
 
+_DIAGRAM, _WORDS = 560, 340
+"""Pixels of the diagram and of what it says."""
 _MEANING = (
     "**Expected calibration error**: how far a probability is from what came true, on average. "
     "**Slope**: 1 is right; below 1 the probabilities are too extreme, above 1 too timid. "
@@ -38,8 +40,19 @@ def draw_calibration(result: Result) -> None:
     if checked is None:
         st.info("No image here has a known truth, so nothing can be told.", icon=":material/info:")
         return
-    left, right = st.columns([3, 2], gap="large")
-    with left:
+    # Not columns: on a narrow window the words go below.
+    with st.container(horizontal=True, gap="large"):
+        _draw_diagram(result, checked)
+        with st.container(width=_WORDS):
+            _draw_words(checked)
+    with st.expander("Figures and bins"):
+        st.dataframe(calibration_table(checked), hide_index=True, alt="Calibration figures")
+        st.dataframe(bins_table(checked.bins), hide_index=True, alt="Bins of the diagram")
+        st.caption(f"{_MEANING} {BINNING}")
+
+
+def _draw_diagram(result: Result, checked: Calibration) -> None:
+    with st.container(width=_DIAGRAM):
         two = len(result.predictions.classes) == 2  # noqa: PLR2004
         claimed = checked.lines[0].name if two else ""
         draw_figure(
@@ -49,12 +62,6 @@ def draw_calibration(result: Result) -> None:
             file="reliability",
             alt="Reliability diagram: " + _told(checked.bins),
         )
-    with right:
-        _draw_words(checked)
-    with st.expander("Figures and bins"):
-        st.dataframe(calibration_table(checked), hide_index=True, alt="Calibration figures")
-        st.dataframe(bins_table(checked.bins), hide_index=True, alt="Bins of the diagram")
-        st.caption(f"{_MEANING} {BINNING}")
 
 
 def calibration_table(checked: Calibration) -> pd.DataFrame:

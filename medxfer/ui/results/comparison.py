@@ -13,7 +13,7 @@ from medxfer.evaluation.comparison import Comparison, compare, conclusion
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
-from medxfer.reports.blocks import interval, number
+from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import stamp
 from medxfer.runs.comparing import side_by_side
 from medxfer.runs.decisions import decisions, looks
@@ -21,9 +21,9 @@ from medxfer.runs.results import saved_splits
 from medxfer.runs.store import list_runs
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.results.chart import draw_figure
-from medxfer.ui.results.figures import LABELS, meaning
+from medxfer.ui.results.figures import LABELS, Estimates
 from medxfer.ui.results.intervals import Dot, interval_figure
-from medxfer.ui.results.judging import key_of
+from medxfer.ui.results.judging import estimates_of, key_of
 from medxfer.ui.results.lock import WHY, confirm_opening, draw_looks
 from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE, run_label
 from medxfer.ui.words import count, plain, split_word
@@ -76,11 +76,12 @@ def draw_comparison(place: Workspace, first: RunSummary, second: RunSummary) -> 
         for run in (first, second)
     )
     found = _compared(*answers, keys)
-    _draw(found, first, second, split, answers[0].classes)
+    each = [estimates_of(*pair) for pair in zip(answers, keys, strict=True)]
+    _draw(found, first, second, split, comparison_table(found, *each))
 
 
-def comparison_table(found: Comparison) -> pd.DataFrame:
-    """One row a figure: A, B, and A minus B with its interval."""
+def comparison_table(found: Comparison, first: Estimates, second: Estimates) -> pd.DataFrame:
+    """One row a figure: A, B, and A minus B, each with its interval."""
     names = list(found.differences)
     return pd.DataFrame(
         {
@@ -88,10 +89,10 @@ def comparison_table(found: Comparison) -> pd.DataFrame:
                 LABELS[name] + (" (lower is better)" if name in _LESS_IS_BETTER else "")
                 for name in names
             ],
-            A: [number(found.first[name]) for name in names],
-            B: [number(found.second[name]) for name in names],
             "A minus B (95 % interval)": [interval(found.differences[name]) for name in names],
             "Shown": [_shown(name, found.differences[name]) for name in names],
+            A: [interval(first[name]) for name in names],
+            B: [interval(second[name]) for name in names],
         }
     )
 
@@ -101,7 +102,7 @@ def _draw(
     first: RunSummary,
     second: RunSummary,
     split: Split,
-    classes: tuple[str, ...],
+    table: pd.DataFrame,
 ) -> None:
     st.subheader(plain(conclusion(found, A, B)), anchor=False)
     st.caption(
@@ -109,8 +110,6 @@ def _draw(
         f"({split_word(split).lower()}), the same for both runs. Intervals: 95 %, by a bootstrap "
         "that draws the same patients for both; a difference is shown where 0 lies outside."
     )
-    if split is Split.VALIDATION:
-        st.caption("Figures of each run by itself, with their intervals, are on its result page.")
     drawn = [
         Dot(LABELS[name], each, marked=_shown(name, each) != "")
         for name, each in found.differences.items() if name != "log_loss"
@@ -124,12 +123,10 @@ def _draw(
         mark, key=f"{first.run}-{second.run}-{split}", file="comparison",
         alt="Differences of all figures with 95 % intervals; the table below holds the same",
     )  # fmt: skip
-    st.dataframe(
-        comparison_table(found).assign(
-            Meaning=[meaning(name, len(classes)) for name in found.differences]
-        ),
-        hide_index=True,
-        alt="Figures of both runs and their differences",
+    st.dataframe(table, hide_index=True, alt="Figures of both runs and their differences")
+    st.caption(
+        "Of so many figures some differ by chance: the sentence on top is about AUROC and accuracy "
+        "only."
     )
     _draw_tests(found)
     if st.button("Open the result of run A", icon=":material/grid_on:"):

@@ -68,7 +68,7 @@ def _draw_record(result: Result, record: External) -> None:
         show_problem(error)
         return
     key = (result.run.run, record.data, record.split, record.time.isoformat())
-    there = _estimates(answers, (*key, result.decided.fingerprint))
+    there = _figures(answers, (*key, result.decided.fingerprint))
     which = "all images" if record.split == "all" else split_word(record.split).lower()
     st.subheader(plain(record.data), anchor=False)
     patients = f" of {count(record.patients, 'patient')}" if record.patients is not None else ""
@@ -134,5 +134,5 @@ def _draw_form(result: Result, others: list[str]) -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")
-def _estimates(_answers: Predictions, key: tuple[str, ...]) -> dict[str, Estimate]:
+def _figures(_answers: Predictions, key: tuple[str, ...]) -> dict[str, Estimate]:
     return estimates(_answers)

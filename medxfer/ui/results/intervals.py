@@ -14,6 +14,8 @@ from medxfer.ui.theme import MARK, MUTED, SERIES
 
 _ROW, _ROOM = 34, 110
 """Pixels a row, and for the axis."""
+_WIDTH = 430
+"""Pixels the stamp is broken to; the page may give the figure more."""
 _LONGEST = 34
 
 
@@ -65,6 +67,7 @@ def interval_figure(
     if share:
         figure.update_xaxes(range=[_least(dots), 1.005])
     figure.update_layout(
+        width=_WIDTH,
         height=_ROW * len(dots) + _ROOM,
         margin={"l": 20 + 7 * max(map(len, names), default=0), "r": 20, "t": 34, "b": 55},
     )

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def estimates(self) -> dict[str, Estimate]:
-        return _estimates(self.predictions, self.answers)
+        return estimates_of(self.predictions, self.answers)
 
     @property
     def classes(self) -> pd.DataFrame:
@@ -108,7 +108,8 @@ def alarms_of(result: Result) -> list[Alarm]:
 
 # Resources, not data: they would be copied at every click. Nobody writes to them.
 @st.cache_resource(max_entries=_KEPT, show_spinner="Computing 95 % intervals …")
-def _estimates(_predictions: Predictions, key: Key) -> dict[str, Estimate]:
+def estimates_of(_predictions: Predictions, key: Key) -> dict[str, Estimate]:
+    """Every figure with its interval."""
     return estimates(_predictions)
 
 

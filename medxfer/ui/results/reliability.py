@@ -10,6 +10,8 @@ from plotly.subplots import make_subplots
 
 from medxfer.ui.theme import MUTED, SERIES
 
+_WIDTH = 430
+"""Pixels the stamp is broken to; the page may give the figure more."""
 _HEIGHT = 470
 _TALL, _LOW = 0.78, 0.22
 """Parts of the height: the diagram, and the counts below it."""
@@ -51,6 +53,7 @@ def reliability_figure(bins: pd.DataFrame, name: str) -> go.Figure:
     figure.update_yaxes(share, title="share that came true", row=1, col=1)
     figure.update_yaxes(title="images", rangemode="tozero", row=2, col=1)
     figure.update_layout(
+        width=_WIDTH,
         height=_HEIGHT,
         margin={"l": 60, "r": 15, "t": 40, "b": 55},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},

@@ -25,6 +25,8 @@ from medxfer.ui.results.threshold_chart import threshold_figure
 from medxfer.ui.words import count, plain
 
 _TWO = 2
+_LEFT, _RIGHT = 340, 560
+"""Pixels of the choice and of its chart."""
 RULES = {
     Rule.YOUDEN: "Best balance of both (Youden)",
     Rule.SENSITIVITY: "Sensitivity of at least",
@@ -51,11 +53,12 @@ def draw_threshold(result: Result) -> None:
         draw_sets(result)
         return
     answers = validation(result.place, result.run.run)
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        point = _choose(result, answers)
-    with right:
-        _draw_chart(result, answers, point)
+    # Not columns: on a narrow window the chart goes below.
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=_LEFT):
+            point = _choose(result, answers)
+        with st.container(width=_RIGHT):
+            _draw_chart(result, answers, point)
     st.subheader("What a call is worth elsewhere")
     draw_predictive_values(result)
     draw_uncertain(result, answers)

@@ -11,6 +11,8 @@ from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.ui.theme import MARK, MUTED, SERIES
 
+_WIDTH = 430
+"""Pixels the stamp is broken to; the page may give the figure more."""
 _HEIGHT = 360
 _NEAR = 0.005
 """Two lines closer than this would be one."""
@@ -45,6 +47,7 @@ def threshold_figure(
     figure.update_xaxes(**axis, title=f"threshold: probability of {name}")
     figure.update_yaxes(**axis, title="share of images")
     figure.update_layout(
+        width=_WIDTH,
         height=_HEIGHT,
         margin={"l": 55, "r": 15, "t": 44, "b": 58},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
