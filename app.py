@@ -20,6 +20,7 @@ pages = {
     "": [st.Page("pages/start/home.py", title="Start", icon=":material/home:")],
     "Data": [
         st.Page("pages/data/browse.py", title="Data sets", icon=":material/photo_library:"),
+        st.Page("pages/data/audit.py", title="Audit", icon=":material/fact_check:"),
         st.Page("pages/data/add.py", title="Import", icon=":material/upload:"),
     ],
     "Train": [

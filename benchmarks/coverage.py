@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from medxfer.evaluation.weighted import figures
 _POPULATION = 100_000
 """Patients from whom the truth of what has no formula is taken."""
 _PIECE = 25
+_RESULT = Path(__file__).parent / "results" / "coverage.md"
 _MAIN = ("auroc", "sensitivity")
 _DIFFERENCE = "AUROC difference"
 
@@ -164,12 +166,25 @@ def main() -> None:
     arguments = parser.parse_args()
     with ProcessPoolExecutor(arguments.processes) as pool:
         found = [_measured(it, arguments.sets, arguments.resamples, pool) for it in SETTINGS]
-    print(f"{arguments.sets} data sets each, {arguments.resamples} resamples; percent that hold.")
-    print("\n| figure | " + " | ".join(setting.name for setting in SETTINGS) + " |")
-    print("|" + " --- |" * (len(SETTINGS) + 1))
+    table = "\n".join(_lines(found, arguments.resamples)) + "\n"
+    print(table)
+    _RESULT.write_text(table, encoding="utf-8")
+
+
+def _lines(found: list[Counter[str]], resamples: int) -> list[str]:
+    """A table of percentages, one row a figure."""
+    columns = [f"{setting.name} ({counts['sets']:,} data sets)"
+               for setting, counts in zip(SETTINGS, found, strict=True)]  # fmt: skip
+    lines = [
+        f"Percent of the 95 % intervals that hold the truth; {resamples:,} resamples.",
+        "",
+        "| figure | " + " | ".join(columns) + " |",
+        "|" + " --- |" * (len(columns) + 1),
+    ]
     for name in [name for name in found[0] if name != "sets"]:
         cells = (f"{100 * counts[name] / counts['sets']:.1f}" for counts in found)
-        print(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from medxfer.audit.agreement import GLANCE
 from medxfer.audit.descriptor import LENGTH, SIDE, describe, squeezed
 from medxfer.audit.measures import Floats, Pixels, grey, measures
 from medxfer.audit.pieces import made_in_order
 from medxfer.cache.shelf import Rows
 from medxfer.data.pixel_store import PixelStore
 
-THUMB = 48
+THUMB = GLANCE.side
 """Pixels; the side of the square picture kept of each, at which pairs are laid over each other."""
 _PIECE = 32
 _DIGEST = 16  # bytes: no two different pictures share one by chance

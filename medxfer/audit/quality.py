@@ -26,9 +26,12 @@ _SIZE_FLOOR, _ASPECT_FLOOR = 0.2, 0.05
 """Of the logarithms of the shorter side and of the aspect ratio, likewise."""
 _TINY = 64
 """Pixels of the shorter side under which little can be seen, unless all are so small."""
-_NEGATIVE = -0.3
-"""Correlation with the mean picture of the class; measured: the least of 430 chests is 0."""
-_ALIKE = 0.5
+_MOST = 0.05
+"""Of a data set; what more pictures than this have is another kind of picture, and not odd."""
+_NEGATIVE = -0.42
+"""Correlation with the mean picture of the class. Measured on eight packs: below it are two brains
+and two eyes on white ground, of 3,849 pictures; of 160 chests turned negative 98 % are."""
+_ALIKE = 0.6
 """Median correlation with it from which pictures are alike enough to tell a negative."""
 _AT_LEAST = 20
 """Pictures from which there is a distribution to stand apart from."""
@@ -68,8 +71,9 @@ def _judgements(
         yield ~constant & (share >= _NEARLY), f"is nearly all {words}", share
     sharpness = measures["sharpness"].to_numpy()
     shown = ~constant & (sharpness > 0)
+    blurred = _away(np.log(np.where(shown, sharpness, 1.0)), shown, _BLUR_FLOOR) < -_FAR
     yield (
-        shown & (_away(np.log(np.where(shown, sharpness, 1.0)), shown, _BLUR_FLOOR) < -_FAR),
+        _few(shown & blurred),
         "is far more blurred than the rest",
         sharpness,
     )
@@ -77,7 +81,7 @@ def _judgements(
     correlation = _with_mean_picture(facts["label"].to_numpy(dtype=str), appearance.thumbs)
     yield (
         ~constant & (correlation < _NEGATIVE),
-        "looks like a negative: dark and bright are the other way round than in its class",
+        "has dark and bright the other way round than its class: a negative, or laid on white",
         correlation,
     )
 
@@ -90,10 +94,15 @@ def _odd_sizes(
     everyone = np.ones(len(sides), dtype=bool)
     small = _away(np.log(shorter), everyone, _SIZE_FLOOR) < -_FAR
     small |= (shorter < _TINY) & (np.median(shorter) >= 2 * _TINY if len(shorter) else False)
-    yield small, "is far smaller than the rest (pixels of the shorter side)", shorter
+    yield _few(small), "is far smaller than the rest (pixels of the shorter side)", shorter
     aspect = sides[:, 0] / sides[:, 1]
     odd = np.abs(_away(np.log(aspect), everyone, _ASPECT_FLOOR)) > _FAR
-    yield odd, "has another shape than the rest (width over height)", aspect
+    yield _few(odd), "has another shape than the rest (width over height)", aspect
+
+
+def _few(odd: Flags) -> Flags:
+    """None of them if there are too many to be odd."""
+    return odd & (odd.mean() <= _MOST) if len(odd) else odd
 
 
 def _away(values: npt.NDArray[np.float64], among: Flags, floor: float) -> npt.NDArray[np.float64]:

@@ -27,12 +27,12 @@ _FINE = (1.0, 8.0, 4)
 Inside = npt.NDArray[np.bool_]
 
 
-def align(first: Floats, second: Floats) -> tuple[Floats, Floats]:
-    """Where each second picture lies in the first, and how well they agree there.
+def align(first: Floats, second: Floats) -> Floats:
+    """Where each second picture lies in the first, (n, 4).
 
-    Both are (n, side, side), 0 to 255; side is even. The position is (n, 4): scale and shift along the width,
-    then along the height; with coordinates of -1 to 1, x of the second is scale * x + shift in the
-    first. The agreement is the correlation of the locally normalised pictures, -1 to 1, (n,).
+    Both are (n, side, side), 0 to 255; side is even. A position is scale and shift along the
+    width, then along the height; with coordinates of -1 to 1, x of the second is
+    scale * x + shift in the first.
     """
     position = np.tile(np.array(NO_CHANGE, dtype=np.float32), (len(first), 1))
     blur, surround, steps = _ROUGH
@@ -40,9 +40,7 @@ def align(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     position = _improved(one, two, position, steps)
     blur, surround, steps = _EXACT
     one, two = (_prepared(each, blur, surround) for each in (first, second))
-    position = _improved(one, two, position, steps)
-    laid, inside = laid_over(one, position)
-    return position, _correlation(laid, two, inside)
+    return _improved(one, two, position, steps)
 
 
 def refine(first: Floats, second: Floats, position: Floats) -> Floats:
@@ -123,9 +121,3 @@ def _centred(pictures: Floats, inside: Inside) -> Floats:
     """Less their mean, and 0 outside."""
     total = (pictures * inside).sum((1, 2)) / (inside.sum((1, 2)) + 1)
     return np.asarray((pictures - total[:, np.newaxis, np.newaxis]) * inside, dtype=np.float32)
-
-
-def _correlation(first: Floats, second: Floats, inside: Inside) -> Floats:
-    one, two = _centred(first, inside), _centred(second, inside)
-    power = (one * one).sum((1, 2)) * (two * two).sum((1, 2))
-    return np.asarray((one * two).sum((1, 2)) / np.sqrt(power + 1e-6), dtype=np.float32)

@@ -20,8 +20,10 @@ CHECK = "strangers"
 _SHARE = 0.1
 """Of a class: the neighbour that is counted to. Strangers of one kind are taken for company of
 their own only if they are more than this share of a class."""
-_COMPARED = 2000
-"""Images of a class at most that every image is compared with."""
+_COMPARED, _COMPARED_IN_ALL = 2000, 20_000
+"""Images of a class, and of all classes together, that every image is compared with at most, as
+long as that leaves a hundred of each."""
+_COMPARED_AT_LEAST = 100
 _PIECE = 2048
 _FEWEST = 5
 """Images of other patients without which a class has no usual distance."""
@@ -48,9 +50,13 @@ def strangers(
     groups, _ = pd.factorize(np.asarray(labels, dtype=object))
     people, _ = pd.factorize(np.asarray(patients, dtype=object))
     distance = np.full(len(vectors), np.nan)
-    for group in range(int(groups.max(initial=-1)) + 1):
+    classes = int(groups.max(initial=-1)) + 1
+    compared = min(_COMPARED, max(_COMPARED_AT_LEAST, _COMPARED_IN_ALL // max(classes, 1)))
+    random = np.random.default_rng(seed)
+    for group in range(classes):
         members = np.flatnonzero(groups == group)
-        distance = np.fmin(distance, _relative(vectors, people, members, seed))
+        reference = np.sort(random.permutation(members)[:compared])
+        distance = np.fmin(distance, _relative(vectors, people, members, reference))
     bound = _bound(distance)
     table = pd.DataFrame(
         {
@@ -90,11 +96,10 @@ def _standardised(features: Features) -> NDArray[np.float32]:
 
 
 def _relative(
-    vectors: NDArray[np.float32], people: Indices, members: Indices, seed: int
+    vectors: NDArray[np.float32], people: Indices, members: Indices, reference: Indices
 ) -> NDArray[np.float64]:
     """(n,): distance from a class over what is usual in it; NaN if the class is too small."""
-    drawn = np.random.default_rng(seed).permutation(members)[:_COMPARED]
-    far = _neighbour(vectors, people, np.sort(drawn))
+    far = _neighbour(vectors, people, reference)
     usual = np.nanmedian(far[members]) if np.isfinite(far[members]).any() else np.nan
     return far / usual if usual > 0 else np.full(len(vectors), np.nan)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from medxfer import RESEARCH_USE_ONLY
+from medxfer.cli.evaluate import answers
+from medxfer.cli.judging import looks_values
 from medxfer.cli.output import Session, command, table
 from medxfer.data.manifest import Split
 
@@ -20,13 +22,23 @@ from medxfer.data.manifest import Split
 )
 @command
 def compare(session: Session, run_a: str, run_b: str, split: str) -> None:
-    """Show whether one of two runs is better on the same images, patient by patient."""
+    """Show whether one of two runs is better on the same images, patient by patient.
+
+    On test it is a look at the test set by both, and counted.
+    """
     from medxfer.evaluation.comparison import compare as compared
     from medxfer.evaluation.comparison import conclusion
-    from medxfer.runs.evaluate import evaluated
+    from medxfer.runs.decisions import decisions, judged, looks, open_test
 
-    first, second = (evaluated(session.workspace, run, Split(split)) for run in (run_a, run_b))
+    place, runs = session.workspace, (run_a, run_b)
+    first, second = (
+        judged(answers(session, run, Split(split)), decisions(place, run)) for run in runs
+    )
     found = compared(first, second)
+    if split == Split.TEST:
+        for run in runs:
+            open_test(place, run, "command line")
+    seen = [looks(place, run) for run in runs]
     said = conclusion(found, run_a, run_b)
     values = {
         "run_a": run_a,
@@ -42,6 +54,8 @@ def compare(session: Session, run_a: str, run_b: str, split: str) -> None:
         "only_b_right": found.only_second_right,
         "mcnemar_p": found.mcnemar_p,
         "conclusion": said,
+        "test_set_a": looks_values(seen[0]),
+        "test_set_b": looks_values(seen[1]),
         "notice": RESEARCH_USE_ONLY,
     }
     rows = [
@@ -59,6 +73,8 @@ def compare(session: Session, run_a: str, run_b: str, split: str) -> None:
         f"of the AUROC by DeLong's {_p(found.delong_p)}",
         "",
         said,
+        "",
+        *(f"Run {run}: {its.sentence}." for run, its in zip(runs, seen, strict=True)),
         "",
         RESEARCH_USE_ONLY,
     ]

@@ -24,6 +24,9 @@ _NAMED = 3
 @click.option("--exclude", multiple=True, metavar="IMAGE", help="Use this image for nothing.")
 @click.option("--include", multiple=True, metavar="IMAGE", help="Use an excluded image again.")
 @click.option(
+    "--keep", multiple=True, metavar="IMAGE", help="Note that this image is right as it is."
+)
+@click.option(
     "--relabel", multiple=True, nargs=2, metavar="IMAGE CLASS", help="Give this image a class."
 )
 @click.option(
@@ -93,7 +96,7 @@ def corrections(session: Session, name: str) -> None:
 
 def _wanted(known: pd.DataFrame, asked: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """One correction for each thing asked for, as plain values."""
-    for action in (Action.EXCLUDE, Action.INCLUDE):
+    for action in (Action.EXCLUDE, Action.INCLUDE, Action.KEEP):
         if images := _ids(known, asked[action]):
             yield {"action": action, "images": images}
     for action, field in ((Action.RELABEL, "label"), (Action.MOVE, "split")):

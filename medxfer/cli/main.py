@@ -32,7 +32,7 @@ def medxfer() -> None:
     """Transfer learning of ResNets on your own labelled scans."""
 
 
-for entry in (app, data, train, runs, evaluate, compare, decide, report, explain, cache):
+for entry in (app, data, train, runs, evaluate, decide, compare, report, explain, cache):
     medxfer.add_command(entry)
 
 

@@ -39,6 +39,8 @@ class Action(StrEnum):
     """They go to another part, with all images of their patients."""
     ONE_SIDE = "one_side"
     """They go to one part together, with all images of their patients."""
+    KEEP = "keep"
+    """They were looked at and are right as they are; nothing changes."""
     UNDO = "undo"
     """An earlier correction no longer counts."""
 
@@ -147,6 +149,8 @@ def check(manifest: Manifest, corrections: Sequence[Correction], new: Correction
             f"There is no class '{new.label}' in this data set.",
             f"It has: {', '.join(manifest.classes)}.",
         )
+    if new.action is Action.KEEP:
+        return
     after = apply(manifest, [*corrections, new]).table
     if after[["label", "split"]].equals(manifest.table[["label", "split"]]):
         raise DataError(f"This correction changes nothing: {_idle(manifest, new)}.")
@@ -178,8 +182,8 @@ def _idle(manifest: Manifest, new: Correction) -> str:
             return f"these images have the label '{new.label}'"
         case Action.MOVE | Action.ONE_SIDE:
             return "these images are there already, or are used for nothing"
-        case Action.UNDO:
-            return "there is nothing to undo"
+        case Action.KEEP | Action.UNDO:
+            return "there is nothing to do"
         case _ as never:
             assert_never(never)
 
@@ -207,7 +211,7 @@ class _State:
                 self.labels[named] = correction.label
             case Action.MOVE | Action.ONE_SIDE:
                 self._move(named, correction.split)
-            case Action.UNDO:
+            case Action.KEEP | Action.UNDO:
                 pass
             case _ as never:
                 assert_never(never)

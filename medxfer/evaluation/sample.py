@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medxfer.evaluation.bootstrap import RESAMPLES, Patients, resampled
 from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
-from medxfer.evaluation.proportions import Proportion, proportion, wilson
+from medxfer.evaluation.proportion import Proportion, proportion, wilson
 from medxfer.evaluation.spread import degrees_of_freedom
 from medxfer.evaluation.weighted import Replicates
 
@@ -88,7 +88,7 @@ class Sample:
 
     def _doubt(self, among: NDArray[np.bool_]) -> float:
         worth = self._proportion(among, among).worth
-        return 1 - wilson(1.0, worth)[0] if worth else 1.0
+        return 1 - (wilson(worth, worth).low or 0.0)
 
     def _proportion(self, hit: NDArray[np.bool_], among: NDArray[np.bool_]) -> Proportion:
         return proportion(hit, among, self.patients.of_image)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from medxfer.data.corrections import Action, excluded
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.reports.blocks import (
     Block,
@@ -29,6 +30,14 @@ _KINDS = {
     "csv": "a table that names pictures and classes",
     "medmnist": "a MedMNIST file",
     "phantom": "synthetic: computed pictures, no patients",
+}
+_DONE = {
+    Action.EXCLUDE: "excluded",
+    Action.INCLUDE: "used again",
+    Action.RELABEL: "relabelled as",
+    Action.MOVE: "moved to another part",
+    Action.ONE_SIDE: "put on one side of the split",
+    Action.UNDO: "undone",
 }
 _GONE = Text(
     "The data set is no longer there, or no longer the one this run was trained on. What follows "
@@ -112,14 +121,28 @@ def _flow_chart(source: Source) -> Chart:
 def _exclusions(source: Source, hide: Discretion) -> Iterator[Block]:
     reasons = source.skipped["reason"].map(hide).value_counts()
     rows = [("at import", str(reason), count(int(n))) for reason, n in reasons.items()]
-    aside = int((source.manifest.table["split"] == str(Split.EXCLUDED)).sum())
+    by_hand = int(excluded(source.manifest).sum())
+    aside = int((source.manifest.table["split"] == str(Split.EXCLUDED)).sum()) - by_hand
     if aside:
-        why = "Set aside by the split or by a person's correction"
-        rows.append(("after import", why, count(aside)))
+        rows.append(("after import", "Set aside by the split", count(aside)))
+    if by_hand:
+        rows.append(("after import", "Excluded by a person, see below", count(by_hand)))
     if rows:
         yield Table("Images left out, and why", ("When", "Reason", "Images"), tuple(rows), words=2)
     else:
         yield Text("No image was left out.")
+    if source.corrections:
+        decided = tuple(
+            (
+                f"{correction.time:%Y-%m-%d %H:%M} UTC",
+                _DONE[correction.action] + (f" {correction.label}" if correction.label else ""),
+                hide(correction.reason),
+                count(len(correction.images)),
+            )
+            for correction in source.corrections
+        )
+        heads = ("When", "What", "Why", "Images")
+        yield Table("What people decided about images", heads, decided, words=3)
 
 
 def _partitions(source: Source, columns: tuple[str, ...]) -> Table:

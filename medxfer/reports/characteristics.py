@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from medxfer.data.manifest import COLUMNS, Manifest
+from medxfer.data.manifest import COLUMNS, OWN, Manifest
 from medxfer.errors import DataError, EvaluationError
 from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.predictions import Ints
@@ -27,7 +27,7 @@ def interesting(manifest: Manifest, wanted: Sequence[str] = ()) -> list[str]:
     Raises:
         DataError: a column asked for is not there.
     """
-    extra = [name for name in manifest.table.columns if name not in COLUMNS]
+    extra = [name for name in manifest.table.columns if name not in (*COLUMNS, *OWN)]
     for name in wanted:
         if name not in extra:
             raise DataError(

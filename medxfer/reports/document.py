@@ -9,13 +9,12 @@ from datetime import datetime
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.paths import Workspace
 from medxfer.reports.about_data import data_section, discretion, split_section
-from medxfer.reports.about_results import (
+from medxfer.reports.about_decisions import (
     calibration_section,
     failures_section,
-    headline,
     operating_section,
-    results_section,
 )
+from medxfer.reports.about_results import headline, results_section
 from medxfer.reports.about_training import history_section, model_section, origin_section
 from medxfer.reports.about_use import (
     alarm_section,

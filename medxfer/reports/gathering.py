@@ -11,9 +11,15 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from medxfer.audit.keeping import load_audit
-from medxfer.audit.record import Audit, is_current
+from medxfer.audit.record import Audit
+from medxfer.data.corrections import Action, Correction, in_force
 from medxfer.data.info import DatasetInfo
-from medxfer.data.library import dataset_info, load_manifest, load_skipped
+from medxfer.data.library import (
+    dataset_info,
+    load_corrections,
+    load_manifest,
+    load_skipped,
+)
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import DataError, EvaluationError, RunError
 from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
@@ -31,9 +37,10 @@ from medxfer.runs.external_record import External, list_externals, load_external
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import Run, load_run, trained_on
 
-_LEAKS = ("duplicate", "patient", "copies", "copy")
-"""Parts of the names of checks that find pictures or patients on both sides."""
+_PAIRS = ("duplicates", "near_duplicates")
 _ERROR_RATE = 0.1
+_CURVES, _FEWEST = 4000, 200
+"""Calibration curves fitted in all, one a class and resample: 2,000 resamples of two classes."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Source:
     manifest: Manifest
     skipped: pd.DataFrame
     """Columns file and reason."""
+    corrections: tuple[Correction, ...]
+    """Those in force."""
     audit: Audit | None
     """None if there is none of the data set as it is now."""
 
@@ -95,6 +104,14 @@ class Recorded:
     made: datetime
 
     @property
+    def patients_known(self) -> bool:
+        """Whether the patient ids stand for people, as far as can still be told."""
+        if self.source is not None:
+            return self.source.info.patients_known
+        part = self.validation or self.test
+        return part is not None and bool(part.predictions.facts["patient"].duplicated().any())
+
+    @property
     def final(self) -> Judged | None:
         """The part that the details are about: test if it was opened, else validation."""
         return self.test or self.validation
@@ -142,19 +159,33 @@ def gather(
     )
 
 
+def audit_of(workspace: Workspace, run: Run) -> Audit | None:
+    """The audit of the data set as the run learned from it; None if there is none."""
+    started = next((event for event in run.events if isinstance(event, Started)), None)
+    audit = load_audit(workspace, run.config.data)
+    if audit is None or started is None:
+        return None
+    same = (audit.manifest_hash, audit.split_hash) == (started.manifest_hash, started.split_hash)
+    return audit if same else None
+
+
 def circumstances(run: Run, info: DatasetInfo | None, audit: Audit | None) -> Circumstances:
     """How a result came about, for its alarms."""
-    findings = audit.verdict.findings if audit else ()
-    leaks = any(
-        finding.severity.rank < 2 and any(word in finding.check for word in _LEAKS)  # noqa: PLR2004 - notes
-        for finding in findings
-    )
     return Circumstances(
         patients_known=info is not None and info.patients_known,
-        leaks=leaks or bool(info and info.patients_across_splits),
+        leaks=_leaks(info, audit),
         best_epoch=run.summary.best_epoch,
         epochs=run.summary.epochs or None,
     )
+
+
+def _leaks(info: DatasetInfo | None, audit: Audit | None) -> bool:
+    """Whether pictures or patients are known to be on both sides of the split."""
+    if audit is None:
+        return info is not None and bool(info.patients_across_splits)
+    pairs = [audit.tables[name] for name in _PAIRS if "across_splits" in audit.tables[name]]
+    copies = any(bool(table["across_splits"].any()) for table in pairs)
+    return copies or not audit.tables["patients_across_splits"].empty
 
 
 def kept_weights(run: Run) -> str:
@@ -174,7 +205,7 @@ def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> P
 def calibrated(answers: Predictions) -> Calibration | None:
     """How far probabilities may be taken at their word; None where no image can tell."""
     try:
-        return calibration(answers)
+        return calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
     except EvaluationError:
         return None
 
@@ -184,11 +215,10 @@ def raised(
 ) -> list[Alarm]:
     """The alarms about parts of a run, the worst first; leave out a part that was not opened."""
     loaded = load_run(workspace, run)
-    info = audit = None
+    info = None
     with suppress(DataError):  # deleted since
         info = dataset_info(workspace, loaded.config.data)
-        audit = load_audit(workspace, loaded.config.data)
-    return alarms(validation, test, circumstances(loaded, info, audit))
+    return alarms(validation, test, circumstances(loaded, info, audit_of(workspace, loaded)))
 
 
 def _judged(workspace: Workspace, run: str, split: Split, decided: Decisions) -> Judged | None:
@@ -204,10 +234,15 @@ def _source(workspace: Workspace, run: Run) -> Source | None:
         manifest = load_manifest(workspace, name)
         trained_on(run, manifest)
         info, skipped = dataset_info(workspace, name), load_skipped(workspace, name)
+        made = load_corrections(workspace, name)
     except (DataError, RunError):
         return None
-    audit = load_audit(workspace, name)
-    return Source(info, manifest, skipped, audit if audit and is_current(audit, manifest) else None)
+    corrections = tuple(
+        correction
+        for correction, counts in zip(made, in_force(made), strict=True)
+        if counts and correction.action is not Action.UNDO
+    )
+    return Source(info, manifest, skipped, corrections, audit_of(workspace, run))
 
 
 def _subgroups(

@@ -88,7 +88,8 @@ def _chart(chart: Chart) -> str:
 
 
 def _table(table: Table) -> str:
-    kind = "numbers" if table.words < len(table.columns) else "words"
+    kind = "words" if any(table.columns) else "facts"
+    kind = "numbers" if table.words < len(table.columns) else kind
     number = [' class="n"' if place >= table.words else "" for place in range(len(table.columns))]
     heads = "".join(
         f'<th scope="col"{mark}>{escape(head)}</th>'
@@ -105,7 +106,8 @@ def _table(table: Table) -> str:
     )
     empty = f'<tr><td colspan="{len(table.columns)}">none</td></tr>'
     return (
-        f'<div class="scroll"><table class="{kind}"><caption>{escape(table.caption)}</caption>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.caption)}">'
+        f'<table class="{kind}"><caption>{escape(table.caption)}</caption>'
         f"{head}<tbody>{rows or empty}</tbody></table></div>"
     )
 

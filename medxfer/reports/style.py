@@ -38,9 +38,9 @@ th,td{text-align:left;vertical-align:top;padding:.3rem 1.1rem .3rem 0;font-weigh
 border-bottom:1px solid var(--line)}
 thead th{color:var(--faint);border-bottom:2px solid var(--line);vertical-align:bottom}
 tbody th{min-width:7rem;overflow-wrap:anywhere}
-table.words td,table.words tbody th{overflow-wrap:anywhere}
-table.words{width:100%}
-table.words thead:not(:has(th:nth-child(3)))~tbody th{width:16rem}
+table.words,table.facts{width:100%}
+table.words td,table.words tbody th,table.facts td{overflow-wrap:anywhere}
+table.facts tbody th{width:18rem;color:var(--faint)}
 td.n,thead th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 thead th.n{white-space:normal}
 .charts{display:flex;flex-wrap:wrap;gap:1rem 2rem;margin:1rem 0}
@@ -48,7 +48,7 @@ figure{margin:0;max-width:100%}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
 svg{max-width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,
 "Liberation Sans",sans-serif}
-svg .ink{fill:var(--ink)}svg .onbar{fill:var(--paper)}
+svg .ink{fill:var(--ink)}
 svg .mid{text-anchor:middle}svg .end{text-anchor:end}
 svg .axis{fill:none;stroke:var(--faint)}svg .grid{stroke:var(--line)}
 svg .faint{stroke:var(--faint);stroke-dasharray:4 4}
@@ -75,6 +75,6 @@ footer p{margin:.1rem 0}
 body{font-size:10pt;max-width:none;padding:0}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 h2{break-after:avoid}figure,tr,.note,.warning{break-inside:avoid}
-thead{display:table-header-group}.scroll{overflow:visible}nav{display:none}
+thead{display:table-header-group}table{font-size:8.5pt}td.n{white-space:normal}.scroll{overflow:visible}nav{display:none}
 a{color:inherit;text-decoration:none}}
 """.strip()

@@ -14,13 +14,15 @@ from html import escape
 
 from medxfer.evaluation.predictions import Ints
 
-_SIZE, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 52, 14, 12, 44
+_SIZE, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 62, 18, 12, 44
 _ROW, _LABEL, _BAR = 26, 190, 300
 _LEGEND_ROW = 18
 _LETTERS = 26
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
 _KINDS = 4
-_DARK = 0.5
+_DARKEST = 0.45
+"""Opacity of a full cell: the number on it must be read, on light and on dark."""
+_LEGEND = 42
 _MOST_CELLS = 12
 
 
@@ -91,7 +93,7 @@ def plot(
         y = _TOP + _SIZE + _BOTTOM + _LEGEND_ROW * index + 4
         parts.append(
             f'<line class="mark k{kind}" x1="{_LEFT}" y1="{y}" x2="{_LEFT + 26}" y2="{y}"{dash}/>'
-            f'<text class="ink" x="{_LEFT + 34}" y="{y + 4}">{escape(line.label)}</text>'
+            f'<text class="ink" x="{_LEFT + 34}" y="{y + 4}">{_cut(line.label, _LEGEND)}</text>'
         )
     return _sheet(title, description, width, _TOP + _SIZE + _BOTTOM + legend + 4, parts)
 
@@ -143,7 +145,7 @@ def intervals(title: str, description: str, rows: Sequence[Bar], reference: floa
 
 def confusion(title: str, description: str, counts: Ints, classes: Sequence[str]) -> str:
     """Images by true class (rows) and called class (columns); darker is a larger part of a row."""
-    size = min(84, max(30, 360 // max(len(classes), 1)))
+    size = min(84, max(36, 360 // max(len(classes), 1)))
     left, top = _LABEL - 40, 46
     parts = [
         f'<text class="ink mid" x="{left + size * len(classes) / 2:.0f}" y="14">'
@@ -162,12 +164,11 @@ def confusion(title: str, description: str, counts: Ints, classes: Sequence[str]
             value = int(counts[row, column])
             part = value / whole if whole else 0.0
             x, y = left + size * column, top + size * row
-            ink = "onbar" if part > _DARK else "ink"
             parts.append(
                 f'<rect class="cell" x="{x}" y="{y}" width="{size - 2}" height="{size - 2}"/>'
                 f'<rect class="fill" x="{x}" y="{y}" width="{size - 2}" height="{size - 2}" '
-                f'fill-opacity="{0.92 * part:.2f}"/>'
-                f'<text class="{ink} mid" x="{x + size / 2 - 1:.0f}" y="{y + size / 2 + 4:.0f}">'
+                f'fill-opacity="{_DARKEST * part:.2f}"/>'
+                f'<text class="ink mid" x="{x + size / 2 - 1:.0f}" y="{y + size / 2 + 4:.0f}">'
                 f"{value:,}</text>"
             )
     side = size * len(classes)

@@ -16,7 +16,9 @@ from medxfer.cli import main as command
 from medxfer.config import TrainConfig
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Started
 from medxfer.paths import Workspace
+from medxfer.runs import journal
 from medxfer.runs.store import create_run
 
 
@@ -26,6 +28,11 @@ def judged(workspace: Workspace, small_config: TrainConfig) -> Callable[[float, 
 
     def make(noise: float, images: int = 120) -> str:
         run, _ = create_run(workspace, small_config)
+        journal.append(workspace.run(run).events, Started(
+            pid=1, device="cpu", precision="float32", threads=1, versions={}, weights="none",
+            manifest_hash="m", split_hash="s", classes=("NORMAL", "PNEUMONIA"), images={},
+            parameters=1, phases=(),
+        ))  # fmt: skip
         truth = np.arange(images) % 2
         score = 2.0 * truth + np.random.default_rng(1).normal(size=images) - 1
         score += noise * np.random.default_rng(2).normal(size=images)
@@ -59,7 +66,10 @@ def test_for_a_script(workspace: Workspace, judged: Callable[..., str]) -> None:
     right = values["only_a_right"] - values["only_b_right"]
     assert values["differences"]["accuracy"]["value"] == pytest.approx(right / 120)
     assert values["conclusion"].startswith(f"{good} is better: AUROC higher by")
-    assert json.loads(invoke(workspace, good, bad, "--json", "--split", "test").stdout)["n"] == 120
+    assert values["test_set_a"]["opened"] == values["test_set_b"]["opened"] == 0
+    values = json.loads(invoke(workspace, good, bad, "--json", "--split", "test").stdout)
+    assert values["n"] == 120
+    assert values["test_set_a"]["opened"] == values["test_set_b"]["opened"] == 2, "one each"
 
 
 def test_for_a_person(workspace: Workspace, judged: Callable[..., str]) -> None:

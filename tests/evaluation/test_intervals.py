@@ -17,7 +17,7 @@ from medxfer.evaluation.delong import areas
 from medxfer.evaluation.intervals import CLASS_FIGURES, class_estimates, estimates
 from medxfer.evaluation.metrics import report, summary
 from medxfer.evaluation.predictions import Predictions
-from medxfer.evaluation.proportions import proportion, wilson
+from medxfer.evaluation.proportion import proportion, wilson
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around, degrees_of_freedom
 
@@ -81,7 +81,7 @@ def test_images_of_one_patient_are_worth_less() -> None:
     mixed = proportion(np.arange(60) % 3 == 0, everyone, patient)
     assert mixed.worth == pytest.approx(60)  # each patient has one: no less than independent
     assert proportion(everyone, everyone, patient).worth == pytest.approx(20)
-    assert wilson(1.0, 20)[0] == pytest.approx(20 / (20 + 1.959964**2))
+    assert wilson(20, 20).low == pytest.approx(20 / (20 + 1.959964**2))
 
 
 def test_all_right_is_not_certain() -> None:
@@ -102,9 +102,9 @@ def test_all_called_alike_is_not_certain_either() -> None:
     constant = predictions_of(truth, np.tile([1.0, 0.0], (40, 1)), np.arange(40))
     found = estimates(constant, resamples=100)
     assert found["sensitivity"].value == 0
-    assert found["sensitivity"].high == pytest.approx(1 - wilson(1.0, 20)[0])
+    assert found["sensitivity"].high == pytest.approx(1 - wilson(20, 20).low)
     assert found["auroc"].value == 0.5
-    assert found["auroc"].width == pytest.approx(2 * (1 - wilson(1.0, 20)[0]))
+    assert found["auroc"].width == pytest.approx(2 * (1 - wilson(20, 20).low))
     assert found["ppv"].value is None
     assert found["mcc"].value is None
 

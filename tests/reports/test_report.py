@@ -6,16 +6,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from recorded import FILE_WORD, PATIENT_WORD, Made, make, make_run
+from recorded import FILE_WORD, PATIENT_WORD, Made, make, make_data, make_run
 
 from medxfer import RESEARCH_USE_ONLY
-from medxfer.data.library import delete_dataset, load_manifest, resplit
+from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.keeping import save_audit
+from medxfer.audit.record import TABLES, Audit
+from medxfer.data.corrections import Action, Correction
+from medxfer.data.library import correct, delete_dataset, load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import DataError, RunError
 from medxfer.evaluation.intervals import estimates
@@ -235,6 +241,38 @@ def test_a_run_whose_data_set_changed_still_has_a_report(made: Made, tmp_path: P
     text = Page(to_html(report(alone.workspace, alone.run))).text
     assert "no longer there" in text
     assert "48" in text
+
+
+def test_the_audit_and_what_people_decided_are_told(tmp_path: Path) -> None:
+    place, folder = Workspace.find(tmp_path / "audited"), tmp_path / "source"
+    data = make_data(place, folder)
+    images = load_manifest(place, data).table["image"]
+    correct(place, data, Correction(
+        action=Action.EXCLUDE, images=(images[0], images[1]), reason=f"{PATIENT_WORD}1 is a knee",
+    ))  # fmt: skip
+    run = make_run(place, data)
+    assert "not audited" in to_html(report(place, run))
+    manifest = load_manifest(place, data)
+    tables = {name: pd.DataFrame({"image": []}) for name in TABLES}
+    save_audit(place.dataset(data), Audit(
+        dataset=data, manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
+        created=datetime.now(UTC), seconds=1.0, images=148, checked=("exact copies",),
+        not_checked={"near copies": "no time"}, left_out={}, note="", tables=tables,
+        found=(Finding("duplicates", Severity.BLOCKING,
+                       f"7 pictures ({FILE_WORD}001-0.png, …) are on both sides.", "Drop them."),),
+    ))  # fmt: skip
+    content = report(place, run)
+    text = Page(to_html(content)).text
+    assert "would not be trustworthy" in text
+    assert "7 pictures" in text
+    assert "Not checked: near copies (no time)" in text
+    assert "is a knee" in text
+    assert "Excluded by a person, see below 2" in text
+    for name in (FILE_WORD, PATIENT_WORD):
+        assert name.casefold() not in text.casefold()
+    # The audit of another state of the data says nothing about this run.
+    correct(place, data, Correction(action=Action.EXCLUDE, images=(images[2],), reason="a foot"))
+    assert "would not be trustworthy" not in to_html(report(place, run))
 
 
 def test_what_has_no_report_says_why(made: Made) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import planting
+from medxfer.audit.agreement import GLANCE, agreement
 from medxfer.audit.appearance import appearance
 from medxfer.audit.duplicates import exact_duplicates, near_duplicates
 from medxfer.audit.pairs import COLUMNS, groups
@@ -130,11 +131,11 @@ def test_alignment_finds_the_crop(scan: Call) -> None:
         np.asarray(each.resize((48, 48)), np.float32)[np.newaxis]
         for each in (picture, picture.crop(box))
     )
-    position, alike = align(first, second)
+    position = align(first, second)
     expected = [(right - left) / 480, (left + right) / 480 - 1,
                 (bottom - top) / 480, (top + bottom) / 480 - 1]  # fmt: skip
     assert position[0] == pytest.approx(expected, abs=0.01)
-    assert alike[0] > 0.9
+    assert agreement(first, second, position, GLANCE).share[0] > 0.9
 
 
 def test_the_search_is_blockwise_and_complete() -> None:

@@ -26,7 +26,7 @@ def test_odd_pictures_and_only_those(room: CacheRoom, scan: Call, make: Call, en
         "B/blurred.png": (ndimage.gaussian_filter(scan(71), 8), "more blurred"),
         "B/small.png": (scan(72)[::4, ::4], "far smaller"),
         "A/long.png": (scan(73, 200, 500), "another shape"),
-        "B/negative.png": (255 - scan(74), "negative"),
+        "B/negative.png": (255 - scan(74), "a negative"),
     }
     manifest = make(ordinary | {name: pixels for name, (pixels, _) in odd.items()})
     with PixelStore(room, manifest) as store:
