@@ -30,6 +30,7 @@ pages = {
     ],
     "Results": [
         st.Page("pages/results/result.py", title="Result", icon=":material/grid_on:"),
+        st.Page("pages/results/compare.py", title="Compare", icon=":material/compare_arrows:"),
     ],
     "Explain": [
         st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),

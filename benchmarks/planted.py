@@ -3,7 +3,7 @@
 `python -m benchmarks.planted duplicates [--each 20] [--packs kermany-cxr-320 ...]` plants changed
 copies of real pictures among the pictures of each pack, searches, and prints by kind how many were
 found. Pairs that were not planted are saved side by side, worst score first, as
-`<home>/planted/<pack>-others-*.png`: whether they are one picture is for eyes to say.
+`<home>/planted/<pack>-others.png`: whether they are one picture is for eyes to say.
 `python -m benchmarks.planted speed` measures the search among 1,000 to 100,000 descriptors drawn
 around real ones.
 """

@@ -39,7 +39,7 @@ def addresses(workspace: Workspace) -> dict[str, str]:
         "new-run": f"/new?data={DEMO}",
         "run": f"/run?run={going}",
         "runs": "/runs",
-        "results": f"/result?run={done}&split=test&cell=1-0",
+        "results": f"/result?run={done}&cell=1-0",
         "explain": f"/scan?run={done}&image={ill['image'].iloc[0]}",
     }
 

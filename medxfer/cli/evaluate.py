@@ -11,7 +11,7 @@ from medxfer import RESEARCH_USE_ONLY
 from medxfer.cli.judging import decided_values, looks_values, plain_table, shown
 from medxfer.cli.output import Session, command, say, table
 from medxfer.data.manifest import Split
-from medxfer.errors import DataError, MedxferError
+from medxfer.errors import MedxferError
 
 if TYPE_CHECKING:  # scipy and torch take seconds, which `--help` need not spend
     from medxfer.evaluation.alarms import Part
@@ -163,22 +163,15 @@ def _figures(part: Part) -> dict[str, Any]:
 
 def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decisions) -> list[Any]:
     """Alarms of this part, beside validation where it is the test part."""
-    from medxfer.data.library import dataset_info
-    from medxfer.evaluation.alarms import alarms
-    from medxfer.reports.gathering import audit_of, circumstances, judged_part
-    from medxfer.runs.store import load_run
+    from medxfer.reports.gathering import judged_part, raised
 
     if split is Split.TRAIN:
         return []
-    loaded = load_run(session.workspace, run)
-    info = None
-    with suppress(DataError):  # deleted since
-        info = dataset_info(session.workspace, loaded.config.data)
-    how = circumstances(loaded, info, audit_of(session.workspace, loaded))
     if split is Split.VALIDATION:
-        return alarms(part, None, how)
+        return raised(session.workspace, run, part, None)
     validation = answers(session, run, Split.VALIDATION)
-    return alarms(judged_part(validation, Split.VALIDATION, decided), part, how)
+    beside = judged_part(validation, Split.VALIDATION, decided)
+    return raised(session.workspace, run, beside, part)
 
 
 def _json(estimates: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags
@@ -124,6 +125,26 @@ def choose(
         specificity=float(specificity[place]),
         n=len(score),
         prevalence=prevalence if rule is Rule.COST else None,
+    )
+
+
+def trade_off(predictions: Predictions, most: int = 1000) -> pd.DataFrame:
+    """What each threshold gives: columns threshold (rising), sensitivity, specificity.
+
+    At most so many rows, taken evenly by rank; images of unknown truth are left out.
+
+    Raises:
+        EvaluationError: as `scores`.
+    """
+    score, positive = scores(predictions)
+    threshold, hits, rejected = _candidates(score, positive)
+    places = np.unique(np.linspace(0, len(threshold) - 1, most).round().astype(np.int64))
+    return pd.DataFrame(
+        {
+            "threshold": threshold[places],
+            "sensitivity": hits[places] / positive.sum(),
+            "specificity": rejected[places] / (~positive).sum(),
+        }
     )
 
 

@@ -23,7 +23,7 @@ from medxfer.data.library import (
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import DataError, EvaluationError, RunError
 from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
-from medxfer.evaluation.calibration import calibration
+from medxfer.evaluation.calibration import Calibration, calibration
 from medxfer.evaluation.conformal import Coverage, conformal, coverage
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import class_estimates, estimates
@@ -199,11 +199,26 @@ def kept_weights(run: Run) -> str:
 def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> Part:
     """One part under the decisions in force, with intervals and calibration."""
     answers = judged(predictions, decided)
+    return Part(split.words, answers, estimates(answers), calibrated(answers))
+
+
+def calibrated(answers: Predictions) -> Calibration | None:
+    """How far probabilities may be taken at their word; None where no image can tell."""
     try:
-        checked = calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
+        return calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
     except EvaluationError:
-        checked = None
-    return Part(split.words, answers, estimates(answers), checked)
+        return None
+
+
+def raised(
+    workspace: Workspace, run: str, validation: Part | None, test: Part | None
+) -> list[Alarm]:
+    """The alarms about parts of a run, the worst first; leave out a part that was not opened."""
+    loaded = load_run(workspace, run)
+    info = None
+    with suppress(DataError):  # deleted since
+        info = dataset_info(workspace, loaded.config.data)
+    return alarms(validation, test, circumstances(loaded, info, audit_of(workspace, loaded)))
 
 
 def _judged(workspace: Workspace, run: str, split: Split, decided: Decisions) -> Judged | None:
