@@ -21,6 +21,7 @@ pages = {
     "Data": [
         st.Page("pages/data/browse.py", title="Data sets", icon=":material/photo_library:"),
         st.Page("pages/data/add.py", title="Import", icon=":material/upload:"),
+        st.Page("pages/data/audit.py", title="Audit", icon=":material/fact_check:"),
     ],
     "Train": [
         st.Page("pages/train/new.py", title="New run", icon=":material/model_training:"),
@@ -29,6 +30,7 @@ pages = {
     ],
     "Results": [
         st.Page("pages/results/result.py", title="Result", icon=":material/grid_on:"),
+        st.Page("pages/results/compare.py", title="Compare", icon=":material/compare_arrows:"),
     ],
     "Explain": [
         st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),

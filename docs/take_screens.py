@@ -34,11 +34,12 @@ def addresses(workspace: Workspace) -> dict[str, str]:
     return {
         "start": "/",
         "data": f"/browse?data={DEMO}",
+        "audit": f"/audit?data={DEMO}",
         "import": "/add",
         "new-run": f"/new?data={DEMO}",
         "run": f"/run?run={going}",
         "runs": "/runs",
-        "results": f"/result?run={done}&split=test&cell=1-0",
+        "results": f"/result?run={done}&cell=1-0",
         "explain": f"/scan?run={done}&image={ill['image'].iloc[0]}",
     }
 

@@ -102,6 +102,16 @@ class DatasetPaths:
     def thumbnails(self) -> Path:
         return self.root / "thumbnails"
 
+    @property
+    def audit(self) -> Path:
+        """The folder of the audit: its result, its progress and its lock."""
+        return self.root / "audit"
+
+    @property
+    def corrections(self) -> Path:
+        """What people decided about single images (drop, relabel, move), one JSON line each."""
+        return self.root / "corrections.jsonl"
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -140,8 +150,18 @@ class RunPaths:
         """Weights of the best epoch, and the record that names them."""
         return self.root / "checkpoints"
 
+    @property
+    def decisions(self) -> Path:
+        """Temperature, operating point, and each opening of the test set, one JSON line each."""
+        return self.root / "decisions.jsonl"
+
     def predictions(self, split: str) -> Path:
         return self.root / "predictions" / f"{split}.parquet"
+
+    @property
+    def external(self) -> Path:
+        """Answers about other data sets: for each its predictions and a record of what it was."""
+        return self.root / "external"
 
 
 @dataclass(frozen=True)
@@ -198,6 +218,11 @@ class Workspace:
     @property
     def index(self) -> Path:
         return self.root / "index.sqlite"
+
+    @property
+    def openings(self) -> Path:
+        """The looks at test sets by runs that were deleted since, one JSON line each."""
+        return self.root / "openings.jsonl"
 
     def dataset(self, name: str) -> DatasetPaths:
         return DatasetPaths(self.datasets / check_name(name, "data set"))

@@ -1,4 +1,4 @@
-"""`medxfer data`: import, list, show and delete data sets."""
+"""`medxfer data`: import, audit, list, show and delete data sets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from medxfer.cli.audit import audit, audited
+from medxfer.cli.correct import correct, corrections
 from medxfer.cli.output import Counter, Session, command, say, table
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import (
@@ -23,7 +25,11 @@ from medxfer.runs.store import list_runs
 
 @click.group()
 def data() -> None:
-    """Import, list, show and delete data sets."""
+    """Import, audit, list, show and delete data sets."""
+
+
+for entry in (audit, correct, corrections):
+    data.add_command(entry)
 
 
 @data.command("import")
@@ -43,8 +49,11 @@ def data() -> None:
     is_flag=True,
     help="Leave out training images of patients who are also in the given test part.",
 )
+@click.option("--audit", "with_audit", is_flag=True, help="Audit it as well: leaks, shortcuts …")
 @command
-def import_(session: Session, source: Path, classes: tuple[str, ...], **options: Any) -> None:
+def import_(
+    session: Session, source: Path, classes: tuple[str, ...], with_audit: bool, **options: Any
+) -> None:
     """Import a folder, a CSV, a MedMNIST .npz, or a ZIP of one of these."""
     chosen = ImportOptions.parse({**options, "classes": classes or None})
     report = import_source(session.workspace, source, chosen, Counter("Reading images"))
@@ -53,10 +62,19 @@ def import_(session: Session, source: Path, classes: tuple[str, ...], **options:
     for skipped in report.skipped:
         say(f"Left out: {skipped.file}: {skipped.reason}")
     parts = ", ".join(f"{name} {count}" for name, count in report.splits.items())
+    made = f"'{report.name}': {report.images} images of {report.patients} patients ({parts}); "
+    made += f"{len(report.skipped)} left out."
+    following = f"medxfer train --data '{report.name}'"
+    if not with_audit:
+        text = f"{made}\nNext: medxfer data audit '{report.name}', then {following}"
+        session.answer(report.to_json(), text)
+        return
+    found = audited(session.workspace, report.name)
+    answer = report.to_json() | {"verdict": found.verdict.to_json()}
     session.answer(
-        report.to_json(),
-        f"'{report.name}': {report.images} images of {report.patients} patients ({parts}); "
-        f"{len(report.skipped)} left out.\nNext: medxfer train --data '{report.name}'",
+        answer,
+        f"{made}\n{found.verdict.sentence}\n"
+        f"What was found: medxfer data audit '{report.name}'. Next: {following}",
     )
 
 

@@ -1,45 +1,202 @@
-"""`medxfer evaluate`: figures and confusion matrix of a run on one split."""
+"""`medxfer evaluate`: figures of a run with intervals, on its own parts or on another data set."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from medxfer import RESEARCH_USE_ONLY
-from medxfer.cli.output import Session, command, figures, table
+from medxfer.cli.judging import decided_values, looks_values, plain_table, shown
+from medxfer.cli.output import Session, command, say, table
 from medxfer.data.manifest import Split
+from medxfer.errors import MedxferError
+
+if TYPE_CHECKING:  # scipy and torch take seconds, which `--help` need not spend
+    from medxfer.evaluation.alarms import Part
+    from medxfer.evaluation.predictions import Predictions
+    from medxfer.runs.decisions import Decisions
+
+ALL = "all"
 
 
 @click.command()
 @click.argument("run")
 @click.option(
     "--split",
-    type=click.Choice([Split.VALIDATION.value, Split.TEST.value, Split.TRAIN.value]),
-    default=Split.TEST.value,
-    show_default=True,
+    type=click.Choice([Split.VALIDATION.value, Split.TEST.value, Split.TRAIN.value, ALL]),
+    show_default="val; with --on, all",
+    help="Looking at test is counted; all goes with --on only.",
 )
+@click.option("--on", "data", metavar="DATA", help="Another data set with the same classes.")
+@click.option("--match", multiple=True, metavar="THEIRS=OURS",
+              help="With --on: which class of the run a class of theirs is; may be repeated; "
+              "nothing behind the = leaves it out.")  # fmt: skip
 @command
-def evaluate(session: Session, run: str, split: str) -> None:
-    """Show how well a run's best network does on one part of its data set."""
-    from medxfer.evaluation.confusion import matrix
-    from medxfer.evaluation.metrics import summary
+def evaluate(
+    session: Session, run: str, split: str | None, data: str | None, match: tuple[str, ...]
+) -> None:
+    """Show how well a run's best network does, each figure with its 95 % interval.
+
+    The test set is for the end: each opening of it is counted, and the count stands beside its
+    figures.
+    """
+    if data is not None:
+        values, text = _elsewhere(session, run, data, split or ALL, match)
+    else:
+        if split == ALL or match:
+            raise MedxferError(
+                "--split all and --match are for another data set.", "Name it: --on DATA"
+            )
+        values, text = _own(session, run, Split(split or Split.VALIDATION))
+    session.answer(values | {"notice": RESEARCH_USE_ONLY}, f"{text}\n\n{RESEARCH_USE_ONLY}")
+
+
+def answers(session: Session, run: str, split: Split) -> Predictions:
+    """What is saved of a split, else what the network says now; torch only for the latter."""
+    from medxfer.errors import EvaluationError
+    from medxfer.runs.results import load_predictions, saved_splits
+
+    if split in saved_splits(session.workspace, run):
+        with suppress(EvaluationError):  # a damaged file is made anew
+            return load_predictions(session.workspace, run, split)
     from medxfer.runs.evaluate import evaluated
 
-    predictions = evaluated(session.workspace, run, Split(split))
-    counts, metrics = matrix(predictions), summary(predictions)
-    classes = predictions.classes
+    return evaluated(session.workspace, run, split)
+
+
+def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]:
+    from medxfer.reports.gathering import judged_part
+    from medxfer.runs.decisions import decisions, looks, open_test
+
+    place = session.workspace
+    predictions = answers(session, run, split)
+    decided = decisions(place, run)
+    if split is Split.TEST:
+        decided = open_test(place, run, "command line")
+    part = judged_part(predictions, split, decided)
+    seen = looks(place, run)
+    alarms = _alarms(session, run, split, part, decided)
+    if split is Split.TEST:
+        say(f"{seen.sentence}.")
     values = {
         "run": run,
-        "split": split,
-        "n": len(predictions),
-        "classes": list(classes),
-        "metrics": metrics,
-        "confusion_matrix": counts.tolist(),
-        "notice": RESEARCH_USE_ONLY,
+        "split": str(split),
+        **_figures(part),
+        **decided_values(decided),
+        "test_set": looks_values(seen),
+        "alarms": [vars(alarm) for alarm in alarms],
     }
+    lines = [
+        f"{values['n']} images of {values['patients']} patients of '{split}'",
+        shown(part.estimates),
+        "",
+        _matrix(part.predictions),
+        *(f"{alarm.severity.capitalize()}: {alarm.problem} {alarm.remedy}" for alarm in alarms),
+        f"{seen.sentence}.",
+    ]
+    return values, "\n".join(lines)
+
+
+def _elsewhere(
+    session: Session, run: str, data: str, split: str, match: tuple[str, ...]
+) -> tuple[dict[str, Any], str]:
+    from medxfer.data.library import load_manifest
+    from medxfer.reports.gathering import gaps, judged_part
+    from medxfer.runs.decisions import decisions, looks
+    from medxfer.runs.external_record import run_classes
+    from medxfer.runs.matching import suggest
+
+    place, by_hand = session.workspace, _matched(match)
+    matching = suggest(load_manifest(place, data).classes, run_classes(place, run)) | by_hand
+    chosen = None if split == ALL else Split(split)
+    from medxfer.runs.external import evaluate_external  # loads torch: what is wrong is told first
+
+    record, predictions = evaluate_external(place, run, data, matching, chosen)
+    decided = decisions(place, run)
+    here = Split.TEST if decided.is_open else Split.VALIDATION
+    inside = judged_part(answers(session, run, here), here, decided)
+    there = judged_part(predictions, Split.TEST, decided)
+    away = gaps(there.estimates, inside.estimates)
+    values = {
+        "run": run,
+        "on": data,
+        "split": split,
+        **_figures(there),
+        "matching": record.matching,
+        "left_out": record.left_out,
+        "own_images": record.own,
+        "internal": {"split": str(here), "metrics": _json(inside.estimates)},
+        "difference": _json(away),
+        **decided_values(decided),
+        "test_set": looks_values(looks(place, run)),
+    }
+    pairs = ", ".join(f"{name} = {ours or 'left out'}" for name, ours in record.matching.items())
+    lines = [
+        f"{len(predictions)} images of '{data}', classes matched: {pairs}",
+        shown(there.estimates),
+        "",
+        f"Difference from {here.words} of the run's own data",
+        shown(away),
+        "",
+        _matrix(there.predictions),
+    ]
+    return values, "\n".join(lines)
+
+
+def _figures(part: Part) -> dict[str, Any]:
+    from medxfer.evaluation.confusion import matrix
+    from medxfer.evaluation.intervals import class_estimates
+
+    known = part.predictions.truth >= 0
+    return {
+        "n": int(known.sum()),
+        "patients": int(part.predictions.facts["patient"][known].nunique()),
+        "classes": list(part.predictions.classes),
+        "metrics": _json(part.estimates),
+        "by_class": plain_table(class_estimates(part.predictions)),
+        "calibration": part.calibration.to_json() if part.calibration else None,
+        "confusion_matrix": matrix(part.predictions).tolist(),
+    }
+
+
+def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decisions) -> list[Any]:
+    """Alarms of this part, beside validation where it is the test part."""
+    from medxfer.reports.gathering import judged_part, raised
+
+    if split is Split.TRAIN:
+        return []
+    if split is Split.VALIDATION:
+        return raised(session.workspace, run, part, None)
+    validation = answers(session, run, Split.VALIDATION)
+    beside = judged_part(validation, Split.VALIDATION, decided)
+    return raised(session.workspace, run, beside, part)
+
+
+def _json(estimates: dict[str, Any]) -> dict[str, Any]:
+    return {name: estimate.to_json() for name, estimate in estimates.items()}
+
+
+def _matched(match: tuple[str, ...]) -> dict[str, str | None]:
+    matched: dict[str, str | None] = {}
+    for pair in match:
+        theirs, sign, ours = pair.partition("=")
+        if not sign or not theirs:
+            raise MedxferError(
+                f"--match {pair} does not say which class is which.", "Write THEIRS=OURS."
+            )
+        matched[theirs] = ours or None
+    return matched
+
+
+def _matrix(predictions: Predictions) -> str:
+    from medxfer.evaluation.confusion import matrix
+
+    classes = predictions.classes
     rows = [
         {"": name} | {f"called {called}": n for called, n in zip(classes, row, strict=True)}
-        for name, row in zip(classes, counts.tolist(), strict=True)
+        for name, row in zip(classes, matrix(predictions).tolist(), strict=True)
     ]
     columns = {"": "truth \\ prediction"} | {f"called {name}": name for name in classes}
-    text = f"{len(predictions)} images of '{split}'\n{figures(metrics)}\n\n{table(rows, columns)}"
-    session.answer(values, f"{text}\n\n{RESEARCH_USE_ONLY}")
+    return table(rows, columns)

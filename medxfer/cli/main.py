@@ -10,10 +10,13 @@ import click
 from medxfer import RESEARCH_USE_ONLY, __version__
 from medxfer.cli.app import app
 from medxfer.cli.cache import cache
+from medxfer.cli.compare import compare
 from medxfer.cli.data import data
+from medxfer.cli.decide import decide
 from medxfer.cli.evaluate import evaluate
 from medxfer.cli.explain import explain
 from medxfer.cli.output import say
+from medxfer.cli.report import report
 from medxfer.cli.runs import runs
 from medxfer.cli.train import train
 from medxfer.errors import MedxferError
@@ -29,7 +32,7 @@ def medxfer() -> None:
     """Transfer learning of ResNets on your own labelled scans."""
 
 
-for entry in (app, data, train, runs, evaluate, explain, cache):
+for entry in (app, data, train, runs, evaluate, decide, compare, report, explain, cache):
     medxfer.add_command(entry)
 
 

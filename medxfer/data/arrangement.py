@@ -88,22 +88,34 @@ def _settle_overlap(
     patients: pd.Series[str], splits: pd.Series[str], set_aside: bool
 ) -> tuple[tuple[str, ...], pd.Series[str], tuple[str, ...]]:
     """Find patients in two parts; if agreed, train goes before val and test before both."""
-    parts = splits.groupby(patients).nunique()
-    across = tuple(sorted(parts.index[parts > 1]))
+    across, kept = overlap(patients, splits)
     if not across:
         return (), splits, ()
-    shown = ", ".join(across[:_NAMED]) + (", …" if len(across) > _NAMED else "")
-    found = f"{len(across):,} patients are on both sides of the given splits ({shown})"
     if not set_aside:
-        kept = f"{found}. They were left there, so results are probably too good."
         return across, splits, (kept,)
     tested = patients.isin(patients[splits == str(Split.TEST)])
     trained = patients.isin(patients[splits == str(Split.TRAIN)])
     settled = splits.where(~(trained & (splits == str(Split.VALIDATION))), str(Split.TRAIN))
     settled = settled.where(~(tested & (splits != str(Split.TEST))), str(Split.EXCLUDED))
     moved = int((settled != splits).sum())
-    words = f"{found}: {moved:,} images were moved or set aside, and the test part stays as given."
+    words = (
+        f"{_found(across)}: {moved:,} images were moved or set aside, and the test part stays as "
+        "given."
+    )
     return across, settled, (words,)
+
+
+def overlap(patients: pd.Series[str], splits: pd.Series[str]) -> tuple[tuple[str, ...], str]:
+    """Patients in more than one part, and what that costs if they are left there, "" if none."""
+    parts = splits.groupby(patients).nunique()
+    across = tuple(sorted(parts.index[parts > 1]))
+    cost = f"{_found(across)}. They were left there, so results are probably too good."
+    return across, cost if across else ""
+
+
+def _found(across: tuple[str, ...]) -> str:
+    shown = ", ".join(across[:_NAMED]) + (", …" if len(across) > _NAMED else "")
+    return f"{len(across):,} patients are on both sides of the given splits ({shown})"
 
 
 def _draw_missing(

@@ -147,8 +147,12 @@ def split_counts(manifest: Manifest) -> dict[str, int]:
 
 def split_warnings(manifest: Manifest, arrangement: Arrangement) -> tuple[str, ...]:
     """Warnings another split could take back: overlap, copies in two parts, absent classes."""
-    absent = absences(manifest.counts())
-    return (*arrangement.warnings, *copies(manifest.table), *absent)
+    return (*arrangement.warnings, *derived_warnings(manifest))
+
+
+def derived_warnings(manifest: Manifest) -> tuple[str, ...]:
+    """Warnings that the manifest as it is gives cause for: copies in two parts, absent classes."""
+    return (*copies(manifest.part(*PARTS).table), *absences(manifest.counts()))
 
 
 def _classes(listing: Listing, chosen: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -52,8 +52,13 @@ def find_column(part: str, wanted: str | None, header: tuple[str, ...], name: st
             f"{name} has no column '{wanted}'.",
             (f"Did you mean '{near[0]}'? " if near else "") + f"It has: {', '.join(header)}.",
         )
-    bare = {"".join(c for c in column.casefold() if c.isalnum()): column for column in header}
+    bare = {_bare(column): column for column in header}
     return next((bare[usual] for usual in _USUAL[part] if usual in bare), None)
+
+
+def is_usual(part: str, column: str) -> bool:
+    """Whether a column has one of the usual names of file, label, patient or split."""
+    return _bare(column) in _USUAL[part]
 
 
 def find_columns(header: tuple[str, ...], wanted: dict[str, str | None], name: str) -> Columns:
@@ -70,3 +75,7 @@ def find_columns(header: tuple[str, ...], wanted: dict[str, str | None], name: s
             f"Say which columns they are. It has: {', '.join(header)}.",
         )
     return Columns(found["file"], found["label"], found["patient"], found["split"])
+
+
+def _bare(column: str) -> str:
+    return "".join(c for c in column.casefold() if c.isalnum())

@@ -16,7 +16,7 @@ from medxfer.data.listing import (
     split_of,
 )
 from medxfer.data.locating import Locator
-from medxfer.data.manifest import COLUMNS, GIVEN, Split
+from medxfer.data.manifest import COLUMNS, OWN, Split
 from medxfer.data.options import ImportOptions
 from medxfer.data.table_text import TextTable, read_text_table
 from medxfer.errors import TableError
@@ -141,10 +141,10 @@ def _unlisted(tree: Tree, listed: pd.Series[str]) -> tuple[str, ...]:
 
 def _free_names(columns: list[str]) -> dict[str, str]:
     """New names for columns that would take the place of one that medxfer writes itself."""
-    taken = {*columns, *COLUMNS, GIVEN}
+    taken = {*columns, *COLUMNS, *OWN}
     free: dict[str, str] = {}
     for column in columns:
-        if column in COLUMNS or column == GIVEN:
+        if column in (*COLUMNS, *OWN):
             name = f"given {column}"
             while name in taken:
                 name = f"given {name}"

@@ -49,6 +49,8 @@ class DatasetInfo:
     manifest_hash: str
     split_hash: str
     options: ImportOptions
+    corrections: int = 0
+    """How many lines of corrections the manifest follows, undone ones and their undoing counted."""
 
     def folder(self, paths: DatasetPaths) -> Path:
         """Where the images lie."""

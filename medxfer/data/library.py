@@ -11,27 +11,32 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medxfer.cache.room import CacheRoom
-from medxfer.data.arrangement import arrange
-from medxfer.data.building import build, split_counts, split_warnings, write_splits
+from medxfer.data.arrangement import Arrangement, arrange
+from medxfer.data.building import build, split_warnings, write_splits
+from medxfer.data.correcting import append, read, refreshed
+from medxfer.data.corrections import Correction, apply, check
 from medxfer.data.decoding import Progress
 from medxfer.data.info import DatasetInfo, read_info, write_info
 from medxfer.data.listing import Listing
-from medxfer.data.manifest import GIVEN, Manifest, load
+from medxfer.data.manifest import ARRANGED_SPLIT, GIVEN, Manifest, load
 from medxfer.data.options import ImportOptions
 from medxfer.data.pixel_store import key_of
 from medxfer.data.staging import clear_abandoned, discard, staged, writing
 from medxfer.errors import DataError, WorkspaceError
+from medxfer.lock import held
 from medxfer.paths import DatasetPaths, Workspace, check_name
 
 __all__ = [
     "DEMO",
     "DatasetInfo",
     "clear_abandoned",
+    "correct",
     "damaged_datasets",
     "dataset_info",
     "delete_dataset",
     "ensure_demo",
     "list_datasets",
+    "load_corrections",
     "load_manifest",
     "load_skipped",
     "resplit",
@@ -113,6 +118,37 @@ def delete_dataset(workspace: Workspace, name: str) -> None:
     discard(doomed)
 
 
+def load_corrections(workspace: Workspace, name: str) -> list[Correction]:
+    """What people decided about images of a data set, the earliest first; DataError if damaged."""
+    return read(_paths(workspace, name).corrections)
+
+
+def correct(workspace: Workspace, name: str, *new: Correction) -> DatasetInfo:
+    """Record corrections, all or none, and write the manifest that follows from them.
+
+    Runs that were trained before then know that their data changed. What an earlier call recorded
+    and could not carry out, as on a full disk, is carried out as well.
+
+    Raises:
+        DataError: one of them names what is not there or changes nothing; nothing is recorded.
+        WorkspaceError: the data set cannot be written.
+    """
+    paths = _paths(workspace, name)
+    with writing(workspace, name), held(paths.corrections.with_suffix(".lock"), _busy(name)):
+        before = load_manifest(workspace, name)
+        known = load_corrections(workspace, name)
+        after = apply(before, known)
+        for correction in new:
+            check(after, known, correction)
+            known.append(correction)
+            after = apply(after, known)
+        append(paths.corrections, new)
+        changes = refreshed(read_info(paths), before, after, len(known))
+        write_splits(paths, after)
+        write_info(paths, changes)
+    return changes
+
+
 def resplit(
     workspace: Workspace, name: str, *, keep_given: bool = True, **choices: object
 ) -> DatasetInfo:
@@ -120,38 +156,35 @@ def resplit(
 
     `choices` are `seed`, `validation_fraction`, `test_fraction` or `set_aside_overlap`. With
     `keep_given` the source's own splits are the start again, and its test part stays as it is;
-    without, everything is drawn.
+    without, everything is drawn. Corrections stay in force: classes are balanced by the corrected
+    labels, and what was excluded, moved or put on one side is so again.
 
     Raises:
         ConfigError: a choice is out of its range.
         DataError: as `load_manifest`.
     """
     paths = _paths(workspace, name)
-    info = read_info(paths)
-    manifest = load_manifest(workspace, name)
-    options = ImportOptions.parse({**info.options.model_dump(), **choices})
-    table = manifest.table
-    given = table[GIVEN] if keep_given else pd.Series("", index=table.index, dtype="str")
-    new = arrange(
-        table["label"],
-        table["patient"],
-        given,
-        options,
-        table["sha256"],
-        known=info.patients_known,
-    )
-    changed = manifest.with_splits(new.splits)
-    changes = replace(
-        info,
-        splits=split_counts(changed),
-        split_notes=new.notes,
-        split_warnings=split_warnings(changed, new),
-        patients_across_splits=new.across,
-        split_hash=changed.split_hash,
-        options=options,
-    )
-    with writing(workspace, name):
-        write_splits(paths, changed)
+    with writing(workspace, name), held(paths.corrections.with_suffix(".lock"), _busy(name)):
+        info = read_info(paths)
+        options = ImportOptions.parse({**info.options.model_dump(), **choices})
+        manifest = load_manifest(workspace, name)
+        corrections = load_corrections(workspace, name)
+        new = _arranged_anew(manifest, info, options, keep_given=keep_given)
+        arranged = manifest.with_splits(new.splits)
+        if ARRANGED_SPLIT in manifest.table:
+            kept = arranged.table.assign(**{ARRANGED_SPLIT: arranged.table["split"]})
+            arranged = replace(arranged, table=kept)
+        after = apply(arranged, corrections)
+        changes = replace(
+            info,
+            split_notes=new.notes,
+            split_warnings=split_warnings(arranged, new),
+            patients_across_splits=new.across,
+            options=options,
+        )
+        changes = refreshed(changes, arranged, after, len(corrections))
+        changes = replace(changes, warnings=info.warnings)
+        write_splits(paths, after)
         write_info(paths, changes)
     return changes
 
@@ -180,6 +213,28 @@ def _make_demo(workspace: Workspace, progress: Progress | None) -> DatasetInfo:
             patient_column="patient",
         )
         return build(paths, listing, ImportOptions(name=DEMO), source="generated")[0]
+
+
+def _arranged_anew(
+    manifest: Manifest, info: DatasetInfo, options: ImportOptions, *, keep_given: bool
+) -> Arrangement:
+    table = manifest.table
+    given = table[GIVEN] if keep_given else pd.Series("", index=table.index, dtype="str")
+    return arrange(
+        table["label"],
+        table["patient"],
+        given,
+        options,
+        table["sha256"],
+        known=info.patients_known,
+    )
+
+
+def _busy(name: str) -> DataError:
+    return DataError(
+        f"The data set '{name}' is being changed elsewhere just now. Nothing was done.",
+        "Try again in a moment.",
+    )
 
 
 def _damaged(name: str, what: str) -> DataError:

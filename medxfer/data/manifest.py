@@ -23,6 +23,12 @@ COLUMNS = (
 
 GIVEN = "given split"
 """Column with the split as the source gives it, "" where it gives none."""
+ORIGINAL_LABEL = "original label"
+"""Column with the label as imported, in a manifest that was ever corrected."""
+ARRANGED_SPLIT = "arranged split"
+"""Column with the split before corrections, in a manifest that was ever corrected."""
+OWN = (GIVEN, ORIGINAL_LABEL, ARRANGED_SPLIT)
+"""Columns behind `COLUMNS` that are medxfer's own: no facts of the source about an image."""
 _NUMBERS = ("width", "height", "bytes", "modified")
 
 

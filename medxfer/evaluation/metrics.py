@@ -7,8 +7,7 @@ precision) needs images of at least two.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,18 +15,12 @@ from scipy.special import log_softmax, softmax
 
 from medxfer.evaluation.confusion import count, matrix
 from medxfer.evaluation.curves import Flags, auroc, average_precision
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 Figures = dict[str, float | None]
 
 _TWO = 2
-_NEGATIVE = re.compile(
-    r"(?<![^\W\d_])"  # not after a letter: "abnormal" is none
-    r"(normal|negative|neg|healthy|controls?|benign|absent|none?|no|not|without|clear|free|nevus|nv"
-    r"|no(finding|tumou?r|disease)s?|un(infect|affect|involv)ed|non[a-z]+)"
-    r"(?![^\W\d_])",
-    re.IGNORECASE,
-)
 
 
 def summary(predictions: Predictions) -> Figures:
@@ -86,15 +79,6 @@ def report(predictions: Predictions) -> pd.DataFrame:
             "specificity": _ratios(others - called + true, others),
         }
     )
-
-
-def positive_class(classes: Sequence[str]) -> int:
-    """Of two classes the index of the one a test looks for.
-
-    The second, unless only the second sounds like the absence of a finding (NORMAL, no tumor).
-    """
-    first, second = classes
-    return 0 if _NEGATIVE.search(second) and not _NEGATIVE.search(first) else 1
 
 
 def _ranking_and_counts(truth: Ints, probabilities: Floats, counts: Ints, positive: int) -> Figures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from medxfer.errors import EvaluationError
+from medxfer.evaluation.positive import positive_class
 from medxfer.files import replacing
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,7 @@ Ints = NDArray[np.int64]
 
 _FACTS = ("image", "file", "patient", "split")
 _METADATA_KEY = b"medxfer"
+_TWO = 2
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Predictions:
 
     `facts` holds image, file, patient and split as text, one row an image; `truth` is (n,)
     class indices, -1 where the truth is unknown; `logits` is (n, k), before the softmax.
+    `threshold` is the least probability at which the positive one of two classes is called; None
+    calls the most probable class. It is a decision about these answers and is not saved with them.
     """
 
     classes: tuple[str, ...]
     facts: pd.DataFrame
     truth: Ints
     logits: Floats
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.facts)
@@ -62,8 +67,43 @@ class Predictions:
 
     @property
     def predicted(self) -> Ints:
-        """(n,) index of the most probable class; the first of equals."""
+        """(n,) index of the class called: the most probable one (the first of equals), or by
+        the threshold if there is one."""
+        if self.threshold is not None:
+            positive = positive_class(self.classes)
+            called = self.probabilities[:, positive] >= self.threshold
+            return np.where(called, positive, 1 - positive).astype(np.int64)
         return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
+
+    def at(self, threshold: float | None) -> Predictions:
+        """The same answers, called at another threshold; one of two classes only.
+
+        Raises:
+            EvaluationError: the threshold is not within 0 and 1, or there are not two classes.
+        """
+        if threshold is not None and (len(self.classes) != _TWO or not 0 <= threshold <= 1):
+            raise EvaluationError(
+                f"{threshold} cannot be the threshold of {len(self.classes)} classes.",
+                "A threshold is a probability from 0 to 1 and needs exactly two classes.",
+            )
+        return replace(self, threshold=threshold)
+
+    def tempered(self, temperature: float) -> Predictions:
+        """The same answers with logits divided by `temperature`: above 1 is less certain.
+
+        Raises:
+            EvaluationError: the temperature is not a positive number.
+        """
+        if not (np.isfinite(temperature) and temperature > 0):
+            raise EvaluationError(
+                f"{temperature} cannot be a temperature.", "Give a number above 0."
+            )
+        return replace(self, logits=self.logits / temperature)
+
+    def only(self, rows: Ints | NDArray[np.bool_]) -> Predictions:
+        """The answers about some of the images, by position or by flag."""
+        facts = self.facts.iloc[np.arange(len(self))[rows]].reset_index(drop=True)
+        return replace(self, facts=facts, truth=self.truth[rows], logits=self.logits[rows])
 
     def table(self) -> pd.DataFrame:
         """Facts, truth and prediction by name, then one probability column a class."""

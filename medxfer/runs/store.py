@@ -20,6 +20,7 @@ from medxfer.events import Event, Started
 from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import index, journal
+from medxfer.runs.decision_log import keep_openings
 from medxfer.runs.summary import RunState, RunSummary, summarise
 
 SCHEMA = 1
@@ -125,7 +126,7 @@ def request_stop(workspace: Workspace, run: str) -> RunState:
 
 
 def delete_run(workspace: Workspace, run: str) -> None:
-    """Remove a run and all it holds.
+    """Remove a run and all it holds; that its test set was looked at stays known.
 
     Raises:
         RunError: it is unknown, or still running.
@@ -133,6 +134,7 @@ def delete_run(workspace: Workspace, run: str) -> None:
     loaded = load_run(workspace, run)
     if not loaded.summary.state.ended:
         raise RunError(f"The run {run} is still running and was not deleted.", "Stop it first.")
+    keep_openings(loaded.paths.decisions, workspace.openings)
     doomed = workspace.staging / f"{DELETED_PREFIX}{run}"
     loaded.paths.root.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)

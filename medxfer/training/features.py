@@ -90,6 +90,10 @@ class FeatureCache:
         finally:
             torch.set_num_threads(threads)
 
+    def missing(self, view: int, rows: Rows) -> Rows:
+        """Those of these pictures whose features of this view are not kept yet."""
+        return self._shelf(view).missing(rows)
+
     def hold(self, view: int, rows: Rows) -> None:
         """Read these features, which have been filled, into the memory of the device."""
         where = torch.full((len(self._pictures.targets),), -1)

@@ -17,8 +17,9 @@ from medxfer.cache.room import CacheRoom
 from medxfer.config import TrainConfig
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import EvaluationError, TrainingError
-from medxfer.evaluation.metrics import epoch_metrics, positive_class
+from medxfer.evaluation.metrics import epoch_metrics
 from medxfer.evaluation.pictures import Batch
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predict import predicting
 from medxfer.events import EpochFinished, Event, Fitted, Metrics, Note, PhaseStarted, Progress
 from medxfer.machine import Machine

@@ -46,7 +46,7 @@ def draw_form(place: Workspace) -> None:
 st.title("Import")
 place = workspace()
 if job := st.query_params.get("job", ""):
-    draw_job(find_job(place, job))
+    draw_job(place, find_job(place, job))
 else:
     draw_running(place)
     draw_form(place)

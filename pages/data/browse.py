@@ -4,6 +4,7 @@ import streamlit as st
 
 from medxfer.data.library import DatasetInfo, list_datasets
 from medxfer.paths import Workspace
+from medxfer.ui.audit.line import draw_line
 from medxfer.ui.data.choice import choose_dataset, lead_to_import, synthetic_badge
 from medxfer.ui.data.delete import confirm_delete
 from medxfer.ui.data.facts import (
@@ -23,6 +24,7 @@ from medxfer.ui.workspace import workspace
 def draw(place: Workspace, info: DatasetInfo) -> None:
     synthetic_badge(info)
     draw_numbers(info)
+    draw_line(place, info)
     draw_warnings((*info.warnings, *info.split_warnings))
     offer_set_aside(place, info)
     manifest = manifest_of(place, info)

@@ -89,6 +89,7 @@ def watch_a_chart_grow(page: Page) -> None:
 def open_a_cell(page: Page, counts: Ints) -> None:
     """By a click into the figure: as many images as the fullest cell counts."""
     expect(page.get_by_role("heading", name="ROC and precision-recall")).to_be_visible(timeout=SOON)
+    page.get_by_role("tab", name="Confusion").click()
     truth, predicted = divmod(int(counts.argmax()), 2)
     charts = page.get_by_test_id("stPlotlyChart").filter(has_text="truth")
     figure = charts.locator(".nsewdrag")

@@ -87,7 +87,7 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
         assert judged["classes"] == ["NORMAL", "PNEUMONIA"]
         assert sum(map(sum, judged["confusion_matrix"])) == n
         right = judged["confusion_matrix"][0][0] + judged["confusion_matrix"][1][1]
-        assert judged["metrics"]["accuracy"] == pytest.approx(right / n)
+        assert judged["metrics"]["accuracy"]["value"] == pytest.approx(right / n)
 
     scan, wrong = folder / "test" / "PNEUMONIA" / "test0.png", tmp_path / "page.png"
     wrong.write_text("<html>not a scan</html>")

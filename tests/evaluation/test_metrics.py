@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from sklearn import metrics as reference
 
-from medxfer.evaluation.metrics import epoch_metrics, positive_class, report, summary
+from medxfer.evaluation.metrics import epoch_metrics, report, summary
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 

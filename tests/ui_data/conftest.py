@@ -27,6 +27,8 @@ def home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr(
         "medxfer.ui.new_run.here.measure", lambda device, dtype: SPEED, raising=True
     )
+    # An audit begins by itself: here nothing carries it out.
+    monkeypatch.setattr("medxfer.ui.audit.job.spawn", lambda arguments, log: 0)
     st.cache_data.clear()
     return workspace
 

@@ -13,15 +13,18 @@ from streamlit.testing.v1.element_tree import Dataframe
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.data.library import load_manifest, resplit
+from medxfer.evaluation.intervals import estimates
+from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
 from medxfer.events import Event, Failed, Stopped
 from medxfer.paths import Workspace
 from medxfer.reports.exports import table_csv
 from medxfer.reports.stamp import stamp
+from medxfer.runs.decisions import decide_operating_point, looks, open_test, validation
 from medxfer.runs.results import saved_splits
 from medxfer.runs.store import load_run
 from medxfer.ui.results.downloads import figures, tables
-from medxfer.ui.results.figures import meaning
+from medxfer.ui.results.figures import LABELS, meaning
 from medxfer.ui.results.matrix import confusion_figure, confusion_table
 from medxfer.ui.runs.live import EventTail
 
@@ -31,6 +34,23 @@ Open = Callable[..., AppTest]
 
 def shown(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def _dialog() -> None:
+    from medxfer.runs.store import list_runs
+    from medxfer.ui.results.lock import confirm_opening
+    from medxfer.ui.workspace import workspace
+
+    confirm_opening(workspace(), (list_runs(workspace())[0].run,))
+
+
+def open_by_dialog() -> None:
+    """Press the dialog's button; AppTest has no fragment runs, so the dialog stands alone."""
+    press(AppTest.from_function(_dialog, default_timeout=30).run(), "Open and count it")
 
 
 def matrix_table(app: AppTest) -> Dataframe:
@@ -56,7 +76,18 @@ def test_headline_figures_come_with_their_n(finished_run: str, open_page: Open) 
     assert shown(app)["Accuracy"] == "0.750"
     assert "12 images. Positive class" in words(app)
     assert RESEARCH_USE_ONLY in words(app)
-    assert "The test set is for the end" not in words(app)
+    assert "The test set is locked" not in words(app)
+
+
+def test_every_headline_figure_has_its_interval(finished_run: str, open_page: Open) -> None:
+    app = open_page(RESULT, run=finished_run)
+    expected = estimates(predictions())
+    for name in ("auroc", "sensitivity", "specificity", "accuracy"):
+        metric = next(metric for metric in app.metric if metric.label == LABELS[name])
+        assert metric.delta == f"{expected[name].low:.3f} to {expected[name].high:.3f}"
+    by_class = next(table.value for table in app.dataframe if "Precision" in table.value.columns)
+    assert by_class["Images"].to_list() == [6, 6]
+    assert by_class["Sensitivity"].str.contains(r"0\.\d{3} \(0\.\d{3} to ").all()
 
 
 def test_fewer_patients_than_images_are_said(home: Workspace, open_page: Open) -> None:
@@ -86,15 +117,49 @@ def test_a_run_that_ended_early_is_evaluated_when_asked(
     app = open_page(RESULT, run=run, split="test")
     assert "Predictions were not made, since the run ended early" in words(app)
     assert "Accuracy" not in shown(app)
-    next(button for button in app.button if button.label == "Evaluate it now").click().run()
-    assert shown(app)["Accuracy"] == "0.750"
+    press(app, "Evaluate it now")
+    assert "Accuracy" not in shown(app)
+    assert "The test set is locked" in words(app)
+    open_by_dialog()
+    assert shown(app.run())["Accuracy"] == "0.750"
     assert saved_splits(home, run) == ["test"]
     assert not app.exception
 
 
-def test_test_figures_carry_a_warning(finished_run: str, open_page: Open) -> None:
+def test_the_test_set_is_locked_until_it_is_opened_on_purpose(
+    home: Workspace, finished_run: str, open_page: Open
+) -> None:
     app = open_page(RESULT, run=finished_run, split="test")
-    assert "The test set is for the end" in words(app)
+    assert "The test set is locked" in words(app)
+    assert "Test set not opened yet" in words(app)
+    assert not app.metric
+    assert not app.dataframe
+    press(app, "Open the test set")
+    assert "The look is counted and dated" in words(app)
+    assert not app.metric
+    assert looks(home, finished_run).total == 0
+    open_by_dialog()
+    assert shown(app.run())["Accuracy"] == "0.750"
+    assert "Test set opened once (this run: 1, first on" in words(app)
+    assert looks(home, finished_run).total == 1
+    # Looking again is no new look, as long as nothing was decided anew.
+    assert shown(open_page(RESULT, run=finished_run, split="test"))["Accuracy"] == "0.750"
+    assert looks(home, finished_run).total == 1
+
+
+def test_a_new_decision_locks_the_test_set_again(
+    home: Workspace, finished_run: str, open_page: Open
+) -> None:
+    open_test(home, finished_run, "page")
+    point = choose(validation(home, finished_run), Rule.THRESHOLD, 0.3)
+    decide_operating_point(home, finished_run, point)
+    app = open_page(RESULT, run=finished_run, split="test")
+    assert "another threshold or temperature" in words(app)
+    assert not app.metric
+    open_by_dialog()
+    app.run()
+    assert "Test set opened 2 times (this run: 2" in words(app)
+    assert "Seen with threshold 0.300" in words(app)
 
 
 def test_an_undefined_figure_says_why(home: Workspace, open_page: Open) -> None:
@@ -108,7 +173,7 @@ def test_an_undefined_figure_says_why(home: Workspace, open_page: Open) -> None:
 
 
 def test_the_keyboard_way_opens_a_cell(finished_run: str, open_page: Open) -> None:
-    app = open_page(RESULT, run=finished_run)
+    app = open_page(RESULT, run=finished_run, show="Confusion")
     select(app, matrix_table(app), cells=[(0, "PNEUMONIA")])
     assert app.query_params["cell"] == "0-1"
     assert "NORMAL, called PNEUMONIA: 2 images" in words(app)
@@ -117,7 +182,7 @@ def test_the_keyboard_way_opens_a_cell(finished_run: str, open_page: Open) -> No
 def test_a_cell_is_closed_and_opened_again(finished_run: str, open_page: Open) -> None:
     app = open_page(RESULT, run=finished_run, cell="1-0")
     assert "PNEUMONIA, called NORMAL: 1 image" in words(app)
-    next(button for button in app.button if button.label == "Close").click().run()
+    press(app, "Close")
     assert "cell" not in app.query_params
     select(app, matrix_table(app), cells=[(1, "NORMAL")])
     assert "PNEUMONIA, called NORMAL: 1 image" in words(app)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 from medxfer.data.import_job import ImportJob, create_job, list_jobs
 from medxfer.data.importing import ImportReport
+from medxfer.data.library import dataset_info
 from medxfer.data.options import ImportOptions
+from medxfer.errors import DataError
 from medxfer.executors.local import spawn
 from medxfer.paths import Workspace
+from medxfer.ui.audit.line import draw_line
 from medxfer.ui.data.choice import DATA_PAGE, IMPORT_PAGE
 from medxfer.ui.data.source import is_upload
 from medxfer.ui.data.warnings import draw_warnings
@@ -44,7 +48,7 @@ def draw_running(place: Workspace) -> None:
             )
 
 
-def draw_job(job: ImportJob | None) -> None:
+def draw_job(place: Workspace, job: ImportJob | None) -> None:
     """The import as it stands; None is one that is long gone."""
     state = job.state() if job is not None else "gone"
     if job is not None and state in _ACTIVE:
@@ -52,7 +56,9 @@ def draw_job(job: ImportJob | None) -> None:
         _watch(job)
         return
     if job is not None and state == "done":
-        draw_report(job.report())
+        report = job.report()
+        draw_report(report)
+        _draw_check(place, report.name)
     elif job is not None and state == "failed":
         show_problem(job.error())
     elif state == "lost":
@@ -67,6 +73,13 @@ def draw_job(job: ImportJob | None) -> None:
             icon=":material/info:",
         )
     st.button("Import something else", on_click=st.query_params.clear)
+
+
+def _draw_check(place: Workspace, name: str) -> None:
+    """The audit begins as soon as an import has ended."""
+    with suppress(DataError):  # deleted meanwhile
+        st.subheader("Could numbers from these images be trusted?")
+        draw_line(place, dataset_info(place, name))
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

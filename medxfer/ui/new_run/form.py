@@ -12,6 +12,7 @@ from medxfer.data.library import DatasetInfo
 from medxfer.models.cost import Cost, Estimate
 from medxfer.models.weights.load import NONE
 from medxfer.paths import Workspace
+from medxfer.ui.audit.line import draw_if_serious
 from medxfer.ui.data.choice import choose_dataset, synthetic_badge
 from medxfer.ui.data.warnings import draw_unknown_patients
 from medxfer.ui.new_run.advanced import (
@@ -57,7 +58,7 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     # from further down: places are kept for them.
     st.subheader("1 · Images")
     info = choose_dataset(infos)
-    _say_images(info)
+    _say_images(place, info)
     st.subheader("2 · Network")
     depth = choose_depth()
     depths = st.container()
@@ -94,9 +95,10 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     return Chosen(info, config, cost, needs(cost, config, info, computer) if computer else None)
 
 
-def _say_images(info: DatasetInfo) -> None:
+def _say_images(place: Workspace, info: DatasetInfo) -> None:
     synthetic_badge(info)
     draw_unknown_patients(info, "the figures of this run")
+    draw_if_serious(place, info)
     parts = [
         f"{count(info.splits.get('train', 0), 'image')} to learn from",
         f"{count(info.splits.get('val', 0), 'image')} to choose the best epoch",

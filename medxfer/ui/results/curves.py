@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import pandas as pd
@@ -9,9 +10,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from medxfer.errors import EvaluationError
-from medxfer.evaluation.curves import Flags, auroc, average_precision, precision_recall, roc
-from medxfer.evaluation.metrics import positive_class
-from medxfer.evaluation.predictions import Floats, Predictions
+from medxfer.evaluation.curves import precision_recall, roc
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.predictions import Predictions
+from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import Stamp
 from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.theme import MUTED, SERIES
@@ -30,11 +33,14 @@ def curve_classes(predictions: Predictions) -> tuple[int, ...]:
     return tuple(range(len(predictions.classes)))
 
 
-def roc_figure(predictions: Predictions) -> go.Figure:
-    """ROC curves with the diagonal of chance; classes without one are left out."""
+def roc_figure(predictions: Predictions, classes: pd.DataFrame) -> go.Figure:
+    """ROC curves with the diagonal of chance; classes without one are left out.
+
+    `classes` as `class_estimates` gives it.
+    """
     figure = _empty("1 − specificity", "sensitivity")
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="chance (0.500)", hoverinfo="skip",
+        x=[0, 1], y=[0, 1], mode="lines", name="chance", hoverinfo="skip",
         line=_GUESSING,
     )  # fmt: skip
     for cls in curve_classes(predictions):
@@ -42,33 +48,40 @@ def roc_figure(predictions: Predictions) -> go.Figure:
             curve = roc(predictions, cls)
         except EvaluationError:
             continue
-        area = auroc(*_against_rest(predictions, cls))
+        area = Estimate.of_row(classes.iloc[cls].to_dict(), "auroc", "auroc_")
         _line(
             figure,
             curve["false_positive_rate"],
             curve["true_positive_rate"],
-            f"{escape(predictions.classes[cls])} (AUROC {area:.3f})",
+            f"{escape(predictions.classes[cls])}: AUROC {interval(area)}",
             _colour(cls),
         )
     return figure
 
 
-def precision_recall_figure(predictions: Predictions) -> go.Figure:
-    """Precision-recall curves, each with its prevalence, which is what chance would give."""
+def precision_recall_figure(
+    predictions: Predictions, estimates: Mapping[str, Estimate]
+) -> go.Figure:
+    """Precision-recall curves, each with its prevalence, which is what chance would give.
+
+    `estimates` as `intervals.estimates` gives them; the area of one class of several has none.
+    """
     figure = _empty("recall", "precision")
     for cls in curve_classes(predictions):
         try:
             curve = precision_recall(predictions, cls)
         except EvaluationError:
             continue
-        positive, score = _against_rest(predictions, cls)
+        known = predictions.truth >= 0
+        positive = predictions.truth[known] == cls
         name = escape(predictions.classes[cls])
-        area = average_precision(positive, score)
+        if len(predictions.classes) == _TWO:
+            name += f": AP {interval(estimates['average_precision'])}"
         _line(
             figure,
             curve["recall"],
             curve["precision"],
-            f"{name} (AP {area:.3f})",
+            name,
             _colour(cls),
             "vh",
         )
@@ -82,15 +95,22 @@ def precision_recall_figure(predictions: Predictions) -> go.Figure:
     return figure
 
 
-def draw_curves(predictions: Predictions, mark: Stamp, key: str) -> None:
+def draw_curves(
+    predictions: Predictions,
+    mark: Stamp,
+    key: str,
+    classes: pd.DataFrame,
+    estimates: Mapping[str, Estimate],
+) -> None:
     """Both figures side by side; what has no curve says why."""
     missing = _missing(predictions)
     if len(missing) < len(curve_classes(predictions)):
         left, right = st.columns(2)
         with left:
-            _draw(roc_figure(predictions), mark, f"{key}-roc", "ROC curve")
+            _draw(roc_figure(predictions, classes), mark, f"{key}-roc", "ROC curve")
         with right:
-            _draw(precision_recall_figure(predictions), mark, f"{key}-pr", "Precision-recall curve")
+            figure = precision_recall_figure(predictions, estimates)
+            _draw(figure, mark, f"{key}-pr", "Precision-recall curve")
         st.caption(
             "Dotted: what guessing would give. "
             + ("Each class against the rest." if len(predictions.classes) > _TWO else "")
@@ -112,11 +132,6 @@ def _missing(predictions: Predictions) -> list[str]:
 def _draw(figure: go.Figure, mark: Stamp, key: str, title: str) -> None:
     st.markdown(f"**{title}**")
     draw_figure(figure, mark, key=key, file=key, alt=title)
-
-
-def _against_rest(predictions: Predictions, cls: int) -> tuple[Flags, Floats]:
-    known = predictions.truth >= 0
-    return predictions.truth[known] == cls, predictions.probabilities[known, cls]
 
 
 def _empty(x: str, y: str) -> go.Figure:

@@ -13,12 +13,12 @@ from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import precision_recall, roc
-from medxfer.evaluation.metrics import report, summary
+from medxfer.evaluation.intervals import class_estimates, estimates
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
 from medxfer.reports.stamp import Stamp, stamp
-from medxfer.runs.summary import RunSummary
 from medxfer.ui.results.curves import curve_classes, precision_recall_figure, roc_figure
+from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import confusion_figure
 from medxfer.ui.results.training import epochs_table, training_figure
 from medxfer.ui.runs.live import Live
@@ -29,11 +29,12 @@ _Figures = Mapping[str, Callable[[], go.Figure]]
 _TRAINING = "Training"
 
 
-def draw_downloads(run: RunSummary, split: str, predictions: Predictions, live: Live) -> None:
+def draw_downloads(result: Result, live: Live) -> None:
     """A button for each table and figure; a file is made when its button is pressed."""
-    answers, training = stamp(run, part=about(split, predictions)), learned_from(live)
-    marks = defaultdict(lambda: answers, {_TRAINING: stamp(run, part=training)})
-    name = f"{run.run}-{split}"
+    run, predictions = result.run, result.predictions
+    training = stamp(run, part=learned_from(live))
+    marks = defaultdict(lambda: result.mark, {_TRAINING: training})
+    name = result.key
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Tables (CSV)**", width=130)
         for title, table in tables(predictions, live).items():
@@ -46,11 +47,6 @@ def draw_downloads(run: RunSummary, split: str, predictions: Predictions, live: 
     st.caption(
         "For a PNG, use the camera above a figure. Each file says which run and images it is from."
     )
-
-
-def about(split: str, predictions: Predictions) -> str:
-    """Which images answers are about: "validation, 86 images"."""
-    return f"{split_word(split).lower()}, {count(len(predictions.truth), 'image')}"
 
 
 def learned_from(live: Live) -> str:
@@ -69,7 +65,7 @@ def tables(predictions: Predictions, live: Live) -> _Tables:
         "Predictions": predictions.table,
         "Figures": lambda: _figures_of(predictions),
         "Confusion matrix": lambda: _matrix_of(predictions),
-        "Report by class": lambda: report(predictions),
+        "Report by class": lambda: class_estimates(predictions),
         "ROC": lambda: _curves_of(predictions, roc),
         "Precision-recall": lambda: _curves_of(predictions, precision_recall),
         _TRAINING: lambda: epochs_table(live),
@@ -81,14 +77,15 @@ def figures(predictions: Predictions, live: Live) -> _Figures:
     classes = predictions.classes
     return {
         "Confusion matrix": lambda: confusion_figure(matrix(predictions), classes, False, None),
-        "ROC": lambda: roc_figure(predictions),
-        "Precision-recall": lambda: precision_recall_figure(predictions),
+        "ROC": lambda: roc_figure(predictions, class_estimates(predictions)),
+        "Precision-recall": lambda: precision_recall_figure(predictions, estimates(predictions)),
         _TRAINING: lambda: training_figure(live),
     }
 
 
 def _figures_of(predictions: Predictions) -> pd.DataFrame:
-    return pd.DataFrame(list(summary(predictions).items()), columns=["figure", "value"])
+    found = estimates(predictions)
+    return pd.DataFrame([{"figure": name, **each.to_json()} for name, each in found.items()])
 
 
 def _matrix_of(predictions: Predictions) -> pd.DataFrame:

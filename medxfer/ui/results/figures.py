@@ -1,4 +1,4 @@
-"""The figures of a result in words: headline, all figures, and the report by class."""
+"""The figures of a result in words, each with its interval: headline, all, and by class."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from medxfer.evaluation.metrics import positive_class, report, summary
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
+from medxfer.reports.blocks import interval, number
 from medxfer.ui.words import count, plain
 
+Estimates = Mapping[str, Estimate]
+
 _TWO = 2
+INTERVAL = "Value (95 % interval)"
 
 LABELS = {
     "auroc": "AUROC",
@@ -55,6 +60,13 @@ _MEANING_OVER_CLASSES = {
 }
 """Where a figure means something else with more than two classes."""
 
+_CLASS_LABELS = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "precision": "Precision",
+    "f1": "F1",
+    "auroc": "AUROC",
+}
 _POSITIVE = (
     "The finding that the test looks for. Sensitivity is about the images that have it, "
     "specificity about those that do not."
@@ -88,92 +100,92 @@ def reason(figure: str, predictions: Predictions) -> str:
     return "all answers are the same class"
 
 
-def draw_headline(predictions: Predictions) -> None:
-    """The few figures that matter most, with the number of images."""
-    figures = summary(predictions)
+def draw_headline(predictions: Predictions, estimates: Estimates) -> None:
+    """The few figures that matter most with their intervals, and how many images they are of."""
     classes = predictions.classes
     shown = headline(len(classes))
     for place, name in zip(st.columns(len(shown)), shown, strict=True):
+        found = estimates[name]
         place.metric(
             LABELS[name],
-            _value(figures[name]),
+            number(found.value),
+            delta=_ends(found),
+            delta_color="off",
+            delta_arrow="off",
             help=meaning(name, len(classes)),
             border=True,
         )
-    known = int((predictions.truth >= 0).sum())
-    patients = _patients(predictions)
-    # As many as images: either one each, or not known at all, which the data set's page says.
-    words = count(known, "image") + (
-        f" of {count(patients, 'patient')}." if patients < known else "."
+    st.caption(
+        f"{_images(predictions)} Below each figure its 95 % interval: what else chance alone could "
+        "have made of it, patient by patient.",
+        help=_POSITIVE if len(classes) == _TWO else None,
     )
-    if len(classes) == _TWO:
-        words += f" Positive class: “{plain(classes[positive_class(classes)])}”."
-    else:
-        words += " AUROC, balanced accuracy and F1 are means over the classes."
-    st.caption(words, help=_POSITIVE if len(classes) == _TWO else None)
-    _say_undefined({name: figures[name] for name in headline(len(classes))}, predictions)
+    _say_undefined({name: estimates[name] for name in shown}, predictions)
 
 
-def draw_all_figures(predictions: Predictions) -> None:
-    """Every figure with what it means, folded away."""
+def draw_all_figures(predictions: Predictions, estimates: Estimates) -> None:
+    """Every figure with its interval and what it means, folded away."""
     with st.expander("All figures"):
         st.dataframe(
-            figures_table(predictions),
+            figures_table(predictions, estimates),
             hide_index=True,
             column_config={"What it means": st.column_config.TextColumn(width="large")},
+            alt="All figures with 95 % intervals",
         )
 
 
-def figures_table(predictions: Predictions) -> pd.DataFrame:
-    """One row a figure: name, value in words, meaning."""
+def figures_table(predictions: Predictions, estimates: Estimates) -> pd.DataFrame:
+    """One row a figure: name, value with interval in words, meaning."""
     rows = [
         {
             "Figure": LABELS.get(name, name),
-            "Value": _value(value) if value is not None else _undefined(name, predictions),
+            INTERVAL: interval(found) if found.value is not None else _undefined(name, predictions),
             "What it means": meaning(name, len(predictions.classes)),
         }
-        for name, value in summary(predictions).items()
+        for name, found in estimates.items()
     ]
     return pd.DataFrame(rows)
 
 
-def report_table(predictions: Predictions) -> pd.DataFrame:
-    """The report by class with column names for people; undefined figures say so.
-
-    Sensitivity and specificity are given for two classes.
-    """
-    table = report(predictions)
-    names = ["precision", "recall", "f1"]
-    if len(predictions.classes) == _TWO:
-        names += ["sensitivity", "specificity"]
-    shown = pd.DataFrame({"Class": table["class"]})
-    for name in names:
-        shown[name.capitalize()] = [
-            "not defined" if pd.isna(value) else f"{value:.3f}" for value in table[name]
+def class_table(classes: pd.DataFrame) -> pd.DataFrame:
+    """One row a class, for people: images, patients, figures with intervals."""
+    shown = pd.DataFrame(
+        {"Class": classes["class"], "Images": classes["n"], "Patients": classes["patients"]}
+    )
+    for name, title in _CLASS_LABELS.items():
+        shown[title] = [
+            interval(Estimate.of_row(row, name, f"{name}_")) for row in classes.to_dict("records")
         ]
-    shown["Images"] = table["support"]
     return shown
 
 
-def draw_report(predictions: Predictions) -> None:
-    """Precision, recall and F1 of each class, with what the words mean."""
-    st.dataframe(report_table(predictions), hide_index=True, width="content")
-    words = (
-        "**Precision**: of the images called this class, the part that is. "
-        "**Recall**: of the images of this class, the part that was found. "
-        "**F1** joins the two. **Images** is how many of this class there are."
+def draw_classes(classes: pd.DataFrame) -> None:
+    """Each class against the rest, with what the words mean."""
+    st.dataframe(class_table(classes), hide_index=True, alt="Figures of each class")
+    st.caption(
+        "Each class against the rest, 95 % intervals in brackets. **Sensitivity** (recall): of the "
+        "images of this class, the part that was called so. **Specificity**: of all others, the "
+        "part that was not. **Precision**: of the images called this class, the part that is. "
+        "**F1** joins precision and recall. **AUROC**: how often an image of the class gets a "
+        "higher probability of it than another."
     )
-    if len(predictions.classes) == _TWO:
-        words += (
-            " **Sensitivity** is the recall of the class in its row; **specificity** the part of "
-            "the other class that was rightly not called so."
-        )
-    st.caption(words)
 
 
-def _say_undefined(figures: Mapping[str, float | None], predictions: Predictions) -> None:
-    for name, value in figures.items():
-        if value is None:
+def _images(predictions: Predictions) -> str:
+    known = int((predictions.truth >= 0).sum())
+    patients = int(predictions.facts["patient"].nunique())
+    # As many as images: either one each, or not known at all, which the data set's page says.
+    words = count(known, "image")
+    words += f" of {count(patients, 'patient')}." if patients < known else "."
+    classes = predictions.classes
+    if len(classes) == _TWO:
+        return f"{words} Positive class: “{plain(classes[positive_class(classes)])}”."
+    return f"{words} AUROC, balanced accuracy and F1 are means over the classes."
+
+
+def _say_undefined(estimates: Estimates, predictions: Predictions) -> None:
+    for name, found in estimates.items():
+        if found.value is None:
             st.caption(f"{LABELS[name]} is {plain(_undefined(name, predictions))}.")
 
 
@@ -181,9 +193,9 @@ def _undefined(name: str, predictions: Predictions) -> str:
     return f"not defined: {reason(name, predictions)}"
 
 
-def _value(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.3f}"
-
-
-def _patients(predictions: Predictions) -> int:
-    return int(predictions.facts["patient"].nunique())
+def _ends(found: Estimate) -> str | None:
+    if found.value is None:
+        return None
+    if found.low is None or found.high is None:
+        return "no interval: too few patients"
+    return f"{number(found.low)} to {number(found.high)}"

@@ -1,4 +1,4 @@
-"""The images behind one cell of the confusion matrix."""
+"""Images of a result as pictures that open their heatmaps, such as those behind one cell."""
 
 from __future__ import annotations
 
@@ -42,17 +42,20 @@ def draw_cell(
             st.caption("No image is in this cell.")
             return
         st.caption("The most confident answers first. Open an image to see its heatmap.")
-        page_key = f"{key}-{chosen}-page"
-        pages = -(-len(images) // _PAGE)
-        begin = (st.session_state.get(page_key, 1) - 1) * _PAGE
-        _draw_images(place, run, images.iloc[begin : begin + _PAGE], called, key)
-        if pages > 1:
-            st.pagination(pages, key=page_key)
+        draw_images(place, run, images, f"{key}-{chosen}")
 
 
-def _draw_images(
-    place: Workspace, run: RunSummary, images: pd.DataFrame, called: str, key: str
-) -> None:
+def draw_images(place: Workspace, run: RunSummary, images: pd.DataFrame, key: str) -> None:
+    """Rows of `Predictions.table` as pictures, a page at a time; a click explains one."""
+    page_key = f"{key}-page"
+    pages = -(-len(images) // _PAGE)
+    begin = (st.session_state.get(page_key, 1) - 1) * _PAGE
+    _draw_page(place, run, images.iloc[begin : begin + _PAGE], key)
+    if pages > 1:
+        st.pagination(pages, key=page_key)
+
+
+def _draw_page(place: Workspace, run: RunSummary, images: pd.DataFrame, key: str) -> None:
     try:
         table = manifest_for(place, run.run).table
     except MedxferError as error:
@@ -61,7 +64,7 @@ def _draw_images(
         return
     shown = table[table["image"].isin(images["image"])].set_index("image")
     known = images[images["image"].isin(table["image"])]
-    tiles = list(_tiles(place, run.data, known, shown, called))
+    tiles = list(_tiles(place, run.data, known, shown))
     picked = gallery(tiles, key=f"{key}-gallery")
     if picked:
         st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run, "image": picked})
@@ -75,7 +78,7 @@ def _draw_images(
 
 
 def _tiles(
-    place: Workspace, data: str, images: pd.DataFrame, table: pd.DataFrame, called: str
+    place: Workspace, data: str, images: pd.DataFrame, table: pd.DataFrame
 ) -> Iterator[Tile]:
     for image in images.to_dict("records"):
         row: Mapping[str, Any] = {"image": image["image"], **table.loc[image["image"]]}
@@ -83,6 +86,7 @@ def _tiles(
             picture = thumbnail(place, data, row)
         except DataError:
             continue
+        called = image["prediction"]
         yield Tile(
             image["image"],
             picture,
@@ -92,4 +96,4 @@ def _tiles(
 
 
 def _draw_without_pictures(images: pd.DataFrame) -> None:
-    st.dataframe(images, hide_index=True, alt="Images of this cell without their pictures")
+    st.dataframe(images, hide_index=True, alt="Images without their pictures")

@@ -1,31 +1,44 @@
-"""A result from top to bottom: figures, confusion matrix, report, curves, downloads."""
+"""A result: which part of the data, behind which lock, and one section of it at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from medxfer.data.library import dataset_info
 from medxfer.data.manifest import Split
 from medxfer.errors import DataError
-from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.reports.stamp import stamp
-from medxfer.runs.results import load_predictions, saved_splits
+from medxfer.runs.decisions import decisions, looks
+from medxfer.runs.results import saved_splits
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.data.warnings import draw_unknown_patients
+from medxfer.ui.results.calibration import draw_calibration
 from medxfer.ui.results.confusion import draw_confusion
 from medxfer.ui.results.curves import draw_curves
-from medxfer.ui.results.downloads import about, draw_downloads, learned_from
-from medxfer.ui.results.figures import draw_all_figures, draw_headline, draw_report
+from medxfer.ui.results.downloads import learned_from
+from medxfer.ui.results.elsewhere import draw_elsewhere
+from medxfer.ui.results.failures import draw_failures
+from medxfer.ui.results.figures import draw_all_figures, draw_classes, draw_headline
 from medxfer.ui.results.images import draw_cell
+from medxfer.ui.results.judging import Result, alarms_of, result_of
+from medxfer.ui.results.lock import draw_lock, draw_looks
+from medxfer.ui.results.report import draw_report
+from medxfer.ui.results.subgroups import draw_subgroups
+from medxfer.ui.results.threshold import draw_threshold
 from medxfer.ui.results.training import draw_training_figure
-from medxfer.ui.runs.choice import EXPLAIN_PAGE
+from medxfer.ui.results.warnings import draw_alarms
+from medxfer.ui.runs.choice import COMPARE_PAGE, EXPLAIN_PAGE
 from medxfer.ui.runs.live import EventTail
 from medxfer.ui.words import split_word
 
 _SHOWN = (str(Split.VALIDATION), str(Split.TEST))
+CONFUSION = "Confusion"
 
 
 def draw_result(place: Workspace, run: RunSummary) -> None:
@@ -37,43 +50,90 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
             icon=":material/warning:",
         )
     split = _choose_split(place, run)
-    predictions = _predictions(place, run, split)
-    if predictions is not None:
-        _draw_answers(place, run, split, predictions)
-    live = EventTail(place.run(run.run).events).read()
-    if live.epochs:
-        st.subheader("Training")
-        draw_training_figure(live, stamp(run, part=learned_from(live)), f"{run.run}-training")
-    if predictions is not None:
-        st.subheader("Download")
-        draw_downloads(run, split, predictions, live)
+    acting = True
+    if _is_saved(place, run, split):
+        acting = _draw_part(place, run, split)
+    else:
+        _draw_training(place, run)
     st.divider()
-    if st.button("See where the network looks", type="primary", icon=":material/search:"):
-        st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run})
+    # One obvious next step: that of the section, where it has one.
+    kind: Literal["primary", "secondary"] = "secondary" if acting else "primary"
+    with st.container(horizontal=True):
+        if st.button("See where the network looks", type=kind, icon=":material/search:"):
+            st.switch_page(EXPLAIN_PAGE, query_params={"run": run.run})
+        if st.button("Compare with another run", icon=":material/compare_arrows:"):
+            st.switch_page(COMPARE_PAGE, query_params={"first": run.run})
 
 
-def _draw_answers(place: Workspace, run: RunSummary, split: str, predictions: Predictions) -> None:
-    key = f"{run.run}-{split}"
-    draw_headline(predictions)
+def _draw_part(place: Workspace, run: RunSummary, split: Split) -> bool:
+    """The section chosen, or the lock; whether it has a next step of its own."""
+    decided, seen = decisions(place, run.run), looks(place, run.run)
+    if split is Split.TEST:
+        if not decided.is_open:
+            draw_lock(place, run.run, seen)
+            return True
+        draw_looks(seen, decided)
+    result = result_of(place, run, split, decided, seen)
+    tabs = _choose_section(run)
+    for tab, (title, draw) in zip(tabs, _SECTIONS.items(), strict=True):
+        if tab.open:
+            with tab, st.container(key=f"section-{title}"):
+                draw(result)
+    return any(tab.open and title in _ACTING for tab, title in zip(tabs, _SECTIONS, strict=True))
+
+
+def _draw_figures(result: Result) -> None:
+    """The headline first, for the eye and because alarms take longer; they appear above it."""
+    above = st.container()
+    draw_headline(result.predictions, result.estimates)
     # A data set that has been deleted is said where its images are asked for.
     with suppress(DataError):
-        draw_unknown_patients(dataset_info(place, run.data))
-    draw_all_figures(predictions)
-    st.subheader("Confusion matrix")
-    mark = stamp(run, part=about(split, predictions))
-    chosen = draw_confusion(predictions, mark, key)
-    if chosen is not None:
-        draw_cell(place, run, predictions, chosen, key)
-    st.subheader("Report by class")
-    draw_report(predictions)
+        draw_unknown_patients(dataset_info(result.place, result.run.data))
+    draw_all_figures(result.predictions, result.estimates)
+    st.subheader("By class")
+    draw_classes(result.classes)
     st.subheader("ROC and precision-recall")
-    draw_curves(predictions, mark, key)
+    draw_curves(result.predictions, result.mark, result.key, result.classes, result.estimates)
+    with above:
+        draw_alarms(alarms_of(result))
 
 
-def _predictions(place: Workspace, run: RunSummary, split: str) -> Predictions | None:
-    """What is saved; None after offering to ask the network now."""
+def _draw_matrix(result: Result) -> None:
+    chosen = draw_confusion(result.predictions, result.mark, result.key)
+    if chosen is not None:
+        draw_cell(result.place, result.run, result.predictions, chosen, result.key)
+
+
+def _draw_learning(result: Result) -> None:
+    _draw_training(result.place, result.run)
+
+
+_SECTIONS: dict[str, Callable[[Result], None]] = {
+    "Figures": _draw_figures,
+    CONFUSION: _draw_matrix,
+    "Threshold": draw_threshold,
+    "Calibration": draw_calibration,
+    "Subgroups": draw_subgroups,
+    "Failures": draw_failures,
+    "Other hospital": draw_elsewhere,
+    "Training": _draw_learning,
+    "Report": draw_report,
+}
+
+
+_ACTING = ("Threshold", "Other hospital", "Report")
+
+
+def _draw_training(place: Workspace, run: RunSummary) -> None:
+    live = EventTail(place.run(run.run).events).read()
+    if live.epochs:
+        draw_training_figure(live, stamp(run, part=learned_from(live)), f"{run.run}-training")
+
+
+def _is_saved(place: Workspace, run: RunSummary, split: Split) -> bool:
+    """Whether there are answers; if not, after offering to ask the network now."""
     if split in saved_splits(place, run.run):
-        return load_predictions(place, run.run, split)
+        return True
     st.info(
         "**Predictions were not made, since the run ended early.** Its best epoch is kept and can "
         "be asked now.",
@@ -84,12 +144,12 @@ def _predictions(place: Workspace, run: RunSummary, split: str) -> Predictions |
             # Loads torch, which a page that only shows what is saved must not pay for.
             from medxfer.runs.evaluate import evaluated
 
-            evaluated(place, run.run, Split(split))
+            evaluated(place, run.run, split)
         st.rerun()
-    return None
+    return False
 
 
-def _choose_split(place: Workspace, run: RunSummary) -> str:
+def _choose_split(place: Workspace, run: RunSummary) -> Split:
     saved = [split for split in _SHOWN if split in saved_splits(place, run.run)]
     # Of a finished run, a part without predictions is one without images.
     whole = bool(saved) and run.state is RunState.FINISHED
@@ -99,17 +159,21 @@ def _choose_split(place: Workspace, run: RunSummary) -> str:
     st.session_state[key] = wanted if wanted in offered else offered[0]
     split = st.segmented_control(
         "Images", offered, format_func=split_word, required=True, key=key, on_change=_chosen,
-        args=(key,),
+        args=(key, "split"),
     )  # fmt: skip
-    if split == Split.TEST:
-        st.info(
-            "**The test set is for the end.** Look at it once, when you have settled on a run. "
-            "Choosing between runs by their test figures makes those figures too good.",
-            icon=":material/info:",
-        )
-    return split or offered[0]
+    return Split(split or offered[0])
 
 
-def _chosen(key: str) -> None:
-    st.query_params["split"] = st.session_state[key]
+def _choose_section(run: RunSummary) -> Sequence[TabContainer]:
+    """The tabs; the address says which is open (`?show=Calibration`, `?cell=0-1`)."""
+    if "cell" in st.query_params and "show" not in st.query_params:
+        st.query_params["show"] = CONFUSION  # stays open when the cell is closed
+    wanted = st.query_params.get("show", "")
+    key = f"show-{run.run}"
+    st.session_state[key] = wanted if wanted in _SECTIONS else next(iter(_SECTIONS))
+    return st.tabs(list(_SECTIONS), key=key, on_change=_chosen, args=(key, "show"))
+
+
+def _chosen(key: str, parameter: str) -> None:
+    st.query_params[parameter] = st.session_state[key]
     st.query_params.pop("cell", None)

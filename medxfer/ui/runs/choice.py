@@ -16,6 +16,7 @@ RUN_PAGE = "pages/train/run.py"
 RUNS_PAGE = "pages/train/runs.py"
 NEW_PAGE = "pages/train/new.py"
 RESULT_PAGE = "pages/results/result.py"
+COMPARE_PAGE = "pages/results/compare.py"
 EXPLAIN_PAGE = "pages/explain/scan.py"
 
 STATE_WORDS = {

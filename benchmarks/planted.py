@@ -1,0 +1,203 @@
+"""Are planted faults found, and is what is reported true?
+
+`python -m benchmarks.planted duplicates [--each 20] [--packs kermany-cxr-320 ...]` plants changed
+copies of real pictures among the pictures of each pack, searches, and prints by kind how many were
+found. Pairs that were not planted are saved side by side, worst score first, as
+`<home>/planted/<pack>-others.png`: whether they are one picture is for eyes to say.
+`python -m benchmarks.planted speed` measures the search among 1,000 to 100,000 descriptors drawn
+around real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from benchmarks.packs import HOME, PACKS
+from benchmarks.planting import KINDS, Planted, plant
+from medxfer.audit.appearance import appearance
+from medxfer.audit.duplicates import near_duplicates
+from medxfer.audit.exact import exact_duplicates
+from medxfer.audit.pairs import groups
+from medxfer.audit.quality import quality
+from medxfer.audit.search import candidates
+from medxfer.cache.room import CacheRoom
+from medxfer.data.importing import ImportOptions, import_source
+from medxfer.data.library import load_manifest
+from medxfer.data.manifest import Manifest
+from medxfer.data.pixel_store import PixelStore
+from medxfer.paths import Workspace
+
+_PACKS = ("kermany-cxr-320", "nih-cxr-320", "skin-ham10000", "brain-mri-2class")
+_SHOWN = 24
+_SIDE = 200
+
+
+def ended(steps: Generator[Any, None, Any]) -> Any:
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def planted_in(pack: str, folder: Path, each: int, limit: int | None = None) -> Planted:
+    """The pictures of a pack (the first `limit`) with planted copies, written into a folder."""
+    table = pd.read_csv(PACKS / pack / "manifest.csv", dtype=str, keep_default_na=False)
+    table = table if limit is None else table.sample(limit, random_state=0)
+    return plant(
+        [PACKS / pack / file for file in table["file"]], list(table["label"]), folder, each
+    )
+
+
+def searched(planted: Planted, home: Path) -> tuple[Manifest, pd.DataFrame, dict[str, float]]:
+    """Import, look and search; the manifest, all pairs with file names, and seconds a step."""
+    workspace = Workspace.find(home)
+    import_source(workspace, planted.folder, ImportOptions(name="planted"))
+    manifest = load_manifest(workspace, "planted")
+    with PixelStore(CacheRoom(workspace.cache), manifest) as store:
+        rows = np.arange(len(manifest))
+        clocks = [time.perf_counter()]
+        ended(store.fill(rows))
+        clocks.append(time.perf_counter())
+        looks = ended(appearance(store, rows))
+        clocks.append(time.perf_counter())
+        exact = exact_duplicates(manifest, looks)
+        clocks.append(time.perf_counter())
+        near = ended(near_duplicates(manifest, looks, store, exact))
+        clocks.append(time.perf_counter())
+        reported = quality(manifest, looks)
+        clocks.append(time.perf_counter())
+    steps = ("decoding", "looking", "exact", "near", "quality")
+    seconds = dict(zip(steps, np.diff(clocks).tolist(), strict=True))
+    seconds["reported"] = float(reported["image"].nunique())
+    pairs = pd.concat([exact, near], ignore_index=True)
+    files = manifest.table.set_index("image")["file"]
+    pairs = pairs.assign(one=pairs["first"].map(files), two=pairs["second"].map(files))
+    return manifest, pairs, seconds
+
+
+def recall(planted: Planted, pairs: pd.DataFrame) -> pd.DataFrame:
+    """By kind: copies planted, those found (in one group with their original), as which kind."""
+    named = pairs[["one", "two"]].rename(columns={"one": "first", "two": "second"})
+    group = {file: number for number, files in enumerate(groups([named])) for file in files}
+    copies = planted.copies
+    linked = [
+        group.get(one, -1) == group.get(two, -2)
+        for one, two in zip(copies["original"], copies["copy"], strict=True)
+    ]
+    kinds = {frozenset(ends): kind for *ends, kind in pairs[["one", "two", "kind"]].to_numpy()}
+    direct = [
+        kinds.get(frozenset(ends), "") for ends in copies[["original", "copy"]].to_numpy().tolist()
+    ]
+    found = copies.assign(found=linked, exact=[kind == "exact" for kind in direct])
+    return found.groupby("kind", sort=False).agg(
+        n=("found", "size"), found=("found", "sum"), exact=("exact", "sum")
+    )
+
+
+def others(planted: Planted, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs that follow from nothing planted: neither original and copy nor two copies."""
+    source = dict(zip(planted.copies["copy"], planted.copies["original"], strict=True))
+    one, two = (pairs[end].map(lambda file: source.get(file, file)) for end in ("one", "two"))
+    return pairs[one != two]
+
+
+def side_by_side(pairs: pd.DataFrame, folder: Path, target: Path) -> None:
+    """Save pairs as one picture to be looked at, lowest score first."""
+    shown = pairs.sort_values("score").head(_SHOWN)
+    height = -(-len(shown) // 4) * (_SIDE + 14)
+    sheet = Image.new("RGB", (8 * _SIDE + 40, max(1, height)), "grey")
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(shown.itertuples()):
+        left, top = number % 4 * (2 * _SIDE + 10), number // 4 * (_SIDE + 14)
+        words = f"{row.score:.2f} {row.kind} {row.changes} {row.one[-18:]} {row.two[-18:]}"
+        draw.text((left, top), words, fill="white", font_size=10)
+        for place, file in enumerate((row.one, row.two)):
+            with Image.open(folder / str(file)) as image:
+                small = image.convert("RGB").resize((_SIDE, _SIDE))
+            sheet.paste(small, (left + place * _SIDE, top + 14))
+    sheet.save(target)
+
+
+def duplicates(packs: list[str], each: int) -> list[str]:
+    """One row a pack and kind of copy, then what else was reported and how long it took."""
+    lines = [
+        "| pack | kind of copy | planted | found | reported as exact |",
+        "|---|---|---|---|---|",
+    ]
+    more = [
+        "| pack | pictures | pairs | not planted | pictures/s decoded | looked at | s near search |"
+        " reported by quality |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for pack in packs:
+        home = HOME / "planted" / pack
+        shutil.rmtree(home, ignore_errors=True)
+        planted = planted_in(pack, home / "pictures", each)
+        manifest, pairs, seconds = searched(planted, home / "workspace")
+        for kind, row in recall(planted, pairs).iterrows():
+            lines.append(f"| {pack} | {kind} | {row['n']} | {row['found']} | {row['exact']} |")
+        rest = others(planted, pairs)
+        side_by_side(rest, planted.folder, HOME / "planted" / f"{pack}-others.png")
+        rates = [len(manifest) / seconds[step] for step in ("decoding", "looking")]
+        more.append(
+            f"| {pack} | {len(manifest):,} | {len(pairs):,} | {len(rest):,} | {rates[0]:.0f} |"
+            f" {rates[1]:.0f} | {seconds['near']:.1f} | {seconds['reported']:.0f} |"
+        )
+        print(lines[-len(KINDS) :], more[-1], flush=True)
+    return [*lines, "", *more]
+
+
+def speed(sizes: list[int], pack: str = "kermany-cxr-320") -> list[str]:
+    """Seconds of the search for candidates among descriptors drawn around those of a pack.
+
+    A drawn descriptor mixes those of two pictures, so that they vary as real ones do. The time of
+    the comparisons is not in it.
+    """
+    home = HOME / "planted" / "speed"
+    shutil.rmtree(home, ignore_errors=True)
+    planted = planted_in(pack, home / "pictures", 0)
+    workspace = Workspace.find(home / "workspace")
+    import_source(workspace, planted.folder, ImportOptions(name="planted"))
+    manifest = load_manifest(workspace, "planted")
+    with PixelStore(CacheRoom(workspace.cache), manifest) as store:
+        real = ended(appearance(store, np.arange(len(manifest)))).descriptors.astype(np.float32)
+    lines = ["| pictures | s | candidates | candidates a picture |", "|---|---|---|---|"]
+    random = np.random.default_rng(0)
+    for size in sizes:
+        ends = random.integers(len(real), size=(2, size))
+        share = random.uniform(0.3, 0.7, size=(size, 1)).astype(np.float32)
+        drawn = (share * real[ends[0]] + (1 - share) * real[ends[1]]).astype(np.float16)
+        begin = time.perf_counter()
+        found = ended(candidates(drawn))
+        taken = time.perf_counter() - begin
+        lines.append(f"| {size:,} | {taken:.1f} | {len(found):,} | {len(found) / size:.1f} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["duplicates", "speed"])
+    parser.add_argument("--each", type=int, default=20, help="copies of each kind in each pack")
+    parser.add_argument("--packs", nargs="+", default=list(_PACKS))
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 10_000, 100_000])
+    asked = parser.parse_args()
+    found = (
+        duplicates(asked.packs, asked.each) if asked.what == "duplicates" else speed(asked.sizes)
+    )
+    print("\n".join(found))
+
+
+if __name__ == "__main__":
+    main()

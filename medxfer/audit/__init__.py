@@ -1,0 +1,1 @@
+"""What would make a number from a data set untrustworthy, looked for before anything is learned."""

@@ -1,0 +1,162 @@
+"""Label doubts: images whose label a simple model on their features speaks against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import recall_score
+
+from medxfer.audit import confident
+from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.out_of_fold import FEWEST_PATIENTS, Features, Indices, out_of_fold
+
+CHECK = "label_doubts"
+_MANY = 0.03
+"""Share of probably wrong labels from which on it is more than a note."""
+_LEARNABLE = 0.2
+"""How far balanced accuracy must be from chance to perfect for the list to say much."""
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class LabelDoubts:
+    """What is doubtful about the labels, or why nothing can be said."""
+
+    table: pd.DataFrame | None
+    """One row an image, the most doubtful first; None if nothing can be said.
+
+    `row` is its place in what was asked about; `label` the one given; `suggested` the likeliest
+    class, which may be the given one; `doubt` from 0 to 1, NaN where the image was not judged;
+    `rank` from 1; `likely_wrong` whether confident learning counts it as mislabelled.
+    """
+    joint: pd.DataFrame | None = None
+    """Estimated shares of the judged images by given label (rows) and true one (columns)."""
+    balanced_accuracy: float | None = None
+    """Of the simple model against the given labels, on patients it had not seen."""
+    reason: str = ""
+    """Why nothing was said, or which images were left out."""
+
+    @property
+    def share_wrong(self) -> float | None:
+        """Estimated share of wrong labels; None where nothing can be said."""
+        return None if self.joint is None else float(1 - np.trace(self.joint.to_numpy()))
+
+    @property
+    def learnable(self) -> bool:
+        """Whether the features tell the classes apart well enough to speak against a label."""
+        if self.balanced_accuracy is None or self.joint is None:
+            return False
+        chance = 1 / len(self.joint)
+        return self.balanced_accuracy >= chance + _LEARNABLE * (1 - chance)
+
+    def finding(self) -> Finding | None:
+        """What there is to say, in a sentence; None if no label is doubtful."""
+        if self.table is None or self.joint is None:
+            return _nothing_said(self.reason)
+        if not self.learnable:
+            return _nothing_said(
+                "On patients it had not seen, a simple model on the network's features has a "
+                f"balanced accuracy of {self.balanced_accuracy:.2f}: too little to doubt labels by."
+            )
+        wrong = int(self.table["likely_wrong"].sum())
+        if not wrong:
+            return None
+        images = int(self.table["doubt"].notna().sum())
+        return Finding(
+            CHECK,
+            Severity.SERIOUS if wrong >= _MANY * images else Severity.NOTE,
+            f"{wrong:,} of {images:,} labels are probably wrong by what the network sees in images "
+            f"of other patients{_pairs(self.joint, images)}.",
+            "Look at them, the most doubtful first; relabel or exclude those that are wrong.",
+        )
+
+
+def label_doubts(
+    features: Features,
+    labels: Sequence[str],
+    patients: Sequence[str],
+    classes: Sequence[str],
+    seed: int = 0,
+) -> LabelDoubts:
+    """The labels of n images with pooled `features` (n, d), ranked by how doubtful they are.
+
+    Confident learning over probabilities out of fold, by patient. Images of a class with fewer
+    than `FEWEST_PATIENTS` patients are not judged; if fewer than two classes are left, nothing is.
+    """
+    given = np.asarray(labels, dtype=object)
+    people, _ = pd.factorize(np.asarray(patients, dtype=object))
+    having = {name: len(np.unique(people[given == name])) for name in classes}
+    rare = [name for name in classes if 0 < having[name] < FEWEST_PATIENTS]
+    kept = [name for name in classes if having[name] >= FEWEST_PATIENTS]
+    reason = _too_few(rare) if rare else ""
+    if len(kept) < 2:  # noqa: PLR2004  (a label can only be doubted in favour of another)
+        return LabelDoubts(None, reason=reason or "There is only one class to compare.")
+    judged = np.flatnonzero(np.isin(given, kept))
+    targets = np.array([kept.index(label) for label in given[judged]], dtype=np.int64)
+    probabilities = out_of_fold(features[judged], targets, people[judged], seed)
+    known = np.isfinite(probabilities).all(axis=1)
+    judged, targets, probabilities = judged[known], targets[known], probabilities[known]
+    if len(np.unique(targets)) < len(kept):
+        return LabelDoubts(None, reason=_too_few(sorted(set(kept) - set(given[judged]))))
+    table = _ranked(given, judged, targets, probabilities, np.array(kept, dtype=object))
+    shares = pd.DataFrame(confident.joint(probabilities, targets), index=kept, columns=kept)
+    likeliest = probabilities.argmax(axis=1)
+    accuracy = float(recall_score(targets, likeliest, average="macro"))
+    return LabelDoubts(table, shares, accuracy, reason)
+
+
+def _ranked(
+    given: NDArray[np.object_],
+    judged: Indices,
+    targets: Indices,
+    probabilities: NDArray[np.float64],
+    names: NDArray[np.object_],
+) -> pd.DataFrame:
+    suggested, doubt = given.copy(), np.full(len(given), np.nan)
+    wrong = np.zeros(len(given), dtype=bool)
+    suggested[judged] = names[probabilities.argmax(axis=1)]
+    doubt[judged] = confident.doubt(probabilities, targets)
+    likely = confident.confident_label(probabilities, targets)
+    wrong[judged] = (likely >= 0) & (likely != targets)
+    table = pd.DataFrame(
+        {
+            "row": np.arange(len(given)),
+            "label": pd.Series(given, dtype="str"),
+            "suggested": pd.Series(suggested, dtype="str"),
+            "doubt": doubt,
+            "likely_wrong": wrong,
+        }
+    )
+    table = table.sort_values("doubt", ascending=False, kind="stable", na_position="last")
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table.reset_index(drop=True)
+
+
+def _pairs(joint: pd.DataFrame, images: int) -> str:
+    """The commonest confusions, as ": an estimated 12 NORMAL are PNEUMONIA, …"."""
+    counts, names = joint.to_numpy() * images, [str(name) for name in joint.index]
+    np.fill_diagonal(counts, 0)
+    found = [
+        (counts[pair], names[pair[0]], names[pair[1]])
+        for pair in zip(*np.nonzero(counts >= 1), strict=True)
+    ]
+    words = [f"{count:.0f} of '{was}' are '{true}'" for count, was, true in sorted(found)[::-1]]
+    return f" (estimated: {', '.join(words[:_NAMED])})" if words else ""
+
+
+def _too_few(names: Sequence[str]) -> str:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"Labels of {listed} could not be judged: fewer than {FEWEST_PATIENTS} patients."
+
+
+def _nothing_said(reason: str) -> Finding:
+    return Finding(
+        CHECK,
+        Severity.NOTE,
+        f"Labels could not be checked. {reason}",
+        "Have a second person read a sample of the images.",
+    )

@@ -1,0 +1,47 @@
+"""Long work in steps: told while it goes on, and ended when someone asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+Result = TypeVar("Result")
+Working = Generator[tuple[int, int], None, Result]
+"""Yields (done, total) while it works and returns its result."""
+Tell = Callable[[str, int, int], None]
+"""Is told the step in words, and how much of how much is done."""
+
+
+class Stopped(Exception):  # noqa: N818 - a request, not an error
+    """The person, or the system, asked the audit to end."""
+
+
+class Work:
+    """Drives what yields its progress, tells it, and ends it when asked to."""
+
+    def __init__(self, tell: Tell, should_stop: Callable[[], bool]) -> None:
+        self._tell = tell
+        self._should_stop = should_stop
+
+    def check(self) -> None:
+        if self._should_stop():
+            raise Stopped
+
+    def ticking(self, step: str) -> Callable[[int, int], None]:
+        def tick(done: int, total: int) -> None:
+            self.check()
+            self._tell(step, done, total)
+
+        return tick
+
+    def drive(self, step: str, working: Working[Result]) -> Result:
+        tick = self.ticking(step)
+        self.check()
+        try:
+            while True:
+                tick(*next(working))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        finally:
+            working.close()

@@ -1,0 +1,54 @@
+"""What the commands that judge a run have in common: decisions, looks and intervals as answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medxfer.reports.blocks import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from medxfer.evaluation.estimate import Estimate
+    from medxfer.runs.decisions import Decisions, Looks
+
+
+def decided_values(decided: Decisions) -> dict[str, Any]:
+    """Temperature and operating point in force; None where there is none."""
+    temperature = decided.temperature
+    point, line = decided.operating_point, decided.point
+    return {
+        "temperature": temperature and {
+            "value": temperature.value,
+            "on": temperature.on,
+            "images": temperature.images,
+            "time": temperature.time.isoformat(),
+        },
+        "operating_point": point and line and (
+            point.to_json() | {"threshold_now": decided.threshold, "time": line.time.isoformat()}
+        ),
+    }  # fmt: skip
+
+
+def looks_values(looks: Looks) -> dict[str, Any]:
+    """How often the test set was opened."""
+    return {
+        "opened": looks.total,
+        "opened_by_this_run": looks.this_run,
+        "first": looks.first.isoformat() if looks.first else None,
+        "sentence": looks.sentence,
+    }
+
+
+def plain_table(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values; not defined is None."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def shown(estimates: dict[str, Estimate]) -> str:
+    """Figures with their intervals, one a line."""
+    width = max(map(len, estimates), default=0)
+    return "\n".join(
+        f"  {name.ljust(width)}  {interval(value)}" for name, value in estimates.items()
+    )

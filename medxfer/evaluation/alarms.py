@@ -1,0 +1,234 @@
+"""What in a result should make one stop: sentences with what to do, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from medxfer.evaluation.calibration import Calibration
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.predictions import Predictions
+
+Gravity = Literal["blocking", "serious", "note"]
+"""The words of the audit's severity, the worst first."""
+
+_NEARLY_ALL = 0.95
+_NEARLY_PERFECT = 0.99
+_WIDEST = 0.2
+"""Of an interval: 0.80 that may be 0.70 or 0.90 decides nothing."""
+_FEWEST_CASES = 10
+_WORST_ERROR = 0.05
+_SLOPES = (0.8, 1.25)
+_COMPARED = ("auroc", "balanced_accuracy", "accuracy")
+_WORDS = {
+    "auroc": "AUROC",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+}
+_WIDTHS = ("auroc", "sensitivity", "specificity", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One thing that is wrong with a result; the fields are those of an audit's finding."""
+
+    key: str
+    severity: Gravity
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a model on one part of the data; `name` as a sentence calls it."""
+
+    name: str
+    predictions: Predictions
+    estimates: dict[str, Estimate]
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How the result came about.
+
+    `leaks` says that the audit found copies or patients on both sides of a split. Epochs count
+    from 1; None where there were none.
+    """
+
+    patients_known: bool
+    leaks: bool
+    best_epoch: int | None = None
+    epochs: int | None = None
+
+
+def alarms(validation: Part | None, test: Part | None, circumstances: Circumstances) -> list[Alarm]:
+    """All alarms, the worst first. Leave out a part that was not opened."""
+    parts = [part for part in (test, validation) if part is not None]
+    found: list[Alarm] = []
+    for part in parts:
+        found += _one_class(part)
+        found += _too_good(part, circumstances)
+        found += _calibration_gone(part)
+        found += _few_cases(part)
+        found += _wide(part)
+    if validation is not None and test is not None:
+        found += _far_above(validation, test)
+    found += _still_learning(circumstances)
+    return sorted(found, key=lambda alarm: get_args(Gravity).index(alarm.severity))
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """One figure minus the same of other patients, with the interval that theirs give.
+
+    MOVER (Zou and Donner 2008). Not defined where one of them is not.
+    """
+    if one.value is None or other.value is None:
+        return Estimate(None)
+    value = one.value - other.value
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return Estimate(value)
+    below = np.hypot(one.value - one.low, other.high - other.value)
+    above = np.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value, float(value - below), float(value + above))
+
+
+def _one_class(part: Part) -> Iterator[Alarm]:
+    """Nearly all called one class, and with them most images of the others."""
+    known = _known(part)
+    called = np.bincount(known.predicted, minlength=len(known.classes))
+    cls = int(called.argmax())
+    others = known.truth != cls
+    if not others.any() or called[cls] < _NEARLY_ALL * len(known):
+        return
+    lost = int((known.predicted[others] == cls).sum())
+    if lost > others.sum() / 2:
+        yield Alarm(
+            "one_class",
+            "blocking",
+            f"The model calls {called[cls]} of {len(known)} {part.name} images "
+            f"'{known.classes[cls]}', and with them {lost} of the {int(others.sum())} that are "
+            "something else.",
+            "Train with class weights or balanced sampling, look at the learning rate, or choose "
+            "another threshold.",
+        )
+
+
+def _too_good(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
+    if circumstances.patients_known and not circumstances.leaks:
+        return
+    figures = ((name, part.estimates.get(name, Estimate(None)).value) for name in _COMPARED)
+    perfect = [(name, value) for name, value in figures if value and value >= _NEARLY_PERFECT]
+    if not perfect:
+        return
+    name, value = perfect[0]
+    result = f"A nearly perfect {part.name} result ({_WORDS[name]} {value:.3f})"
+    if circumstances.leaks:
+        yield Alarm(
+            "too_good",
+            "blocking",
+            f"{result} on a data set in which pictures or patients are on both sides of the split.",
+            "Remove the leaks the audit lists, split again and train again.",
+        )
+    else:
+        yield Alarm(
+            "too_good",
+            "serious",
+            f"{result} without patient ids: the same patients may be on both sides of the split.",
+            "Import the data again with a column or a file name that tells patients apart.",
+        )
+
+
+def _calibration_gone(part: Part) -> Iterator[Alarm]:
+    """Only what these images can show: the interval, not the value, is out of bounds."""
+    if part.calibration is None:
+        return
+    said = []
+    error = part.calibration.error
+    if error.low is not None and error.low > _WORST_ERROR:
+        said.append(f"they are off by {error.value:.2f} on average")
+    lowest, highest = _SLOPES
+    for each in part.calibration.lines:
+        slope = each.slope
+        if slope.high is not None and slope.high < lowest:
+            said.append(f"those of '{each.name}' are too extreme (slope {slope.value:.2f})")
+        elif slope.low is not None and slope.low > highest:
+            said.append(f"those of '{each.name}' are too timid (slope {slope.value:.2f})")
+    if said:
+        yield Alarm(
+            "calibration",
+            "serious",
+            f"The probabilities of the {part.name} images do not mean what they say: "
+            f"{'; '.join(said)}.",
+            "Switch on temperature scaling, fitted on validation, and choose the threshold again.",
+        )
+
+
+def _few_cases(part: Part) -> Iterator[Alarm]:
+    known = _known(part)
+    cases = np.bincount(known.truth, minlength=len(known.classes))
+    few = [
+        f"{n} of '{name}'"
+        for name, n in zip(known.classes, cases, strict=True)
+        if n < _FEWEST_CASES
+    ]
+    if few:
+        yield Alarm(
+            "few_cases",
+            "serious",
+            f"The {part.name} images are too few to judge by: {', '.join(few)}.",
+            f"Get at least {_FEWEST_CASES} cases of each class there, better 100, or merge "
+            "classes.",
+        )
+
+
+def _wide(part: Part) -> Iterator[Alarm]:
+    widths = ((name, part.estimates.get(name, Estimate(None))) for name in _WIDTHS)
+    wide = [
+        f"{_WORDS[name]} may be anything from {each.low:.2f} to {each.high:.2f}"
+        for name, each in widths
+        if each.width is not None and each.width > _WIDEST
+    ]
+    if wide:
+        yield Alarm(
+            "wide_interval",
+            "serious",
+            f"The {part.name} images are too few for a firm figure: {'; '.join(wide)}.",
+            "Put more patients there: four times as many halve an interval.",
+        )
+
+
+def _far_above(validation: Part, test: Part) -> Iterator[Alarm]:
+    for name in _COMPARED:
+        one, other = (part.estimates.get(name, Estimate(None)) for part in (validation, test))
+        gap = difference(one, other)
+        if gap.low is not None and gap.low > 0:
+            yield Alarm(
+                "validation_above_test",
+                "serious",
+                f"On validation the {_WORDS[name]} is {one.value:.3f}, on test {other.value:.3f}: "
+                f"{gap.value:.3f} lower, 95 % interval {gap.low:.3f} to {gap.high:.3f}.",
+                "Believe the test figure; look for test images of another origin, and for "
+                "choices made too often by the validation figure.",
+            )
+            return
+
+
+def _still_learning(circumstances: Circumstances) -> Iterator[Alarm]:
+    best, epochs = circumstances.best_epoch, circumstances.epochs
+    if best is not None and epochs is not None and best >= epochs:
+        yield Alarm(
+            "last_epoch_best",
+            "note",
+            f"The last of {epochs} epochs was the best one: the model was still learning.",
+            "Train for more epochs.",
+        )
+
+
+def _known(part: Part) -> Predictions:
+    return part.predictions.only(part.predictions.truth >= 0)

@@ -1,0 +1,197 @@
+"""The figures of many weightings of the same images at once: what a bootstrap computes.
+
+A resample of patients is a weight for each of them, so a thousand resamples are a matrix of
+weights. What is a sum over images is then one matrix product; what depends on the order of the
+scores is one sort, which every resample shares, and running sums of its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.special import log_softmax
+
+from medxfer.evaluation.curves import Flags
+from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.predictions import Floats, Ints, Predictions
+
+_TWO = 2
+_NOTHING = 1e-9
+"""A part of all weight that is rounding and no image."""
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """What r weightings of the same images give, before figures are made of it."""
+
+    counts: Floats
+    """(r, k, k) weight by true class and predicted class."""
+    auroc: Floats
+    """(r, k) of each class against the rest; NaN where not defined."""
+    average_precision: Floats
+    """(r, k), likewise."""
+    brier: Floats
+    """(r,) sum over the images."""
+    log_loss: Floats
+    """(r,) sum over the images, nats."""
+
+    @classmethod
+    def joined(cls, parts: Iterable[Replicates]) -> Replicates:
+        """The weightings of all parts, in order."""
+        rows = [(part.counts, part.auroc, part.average_precision, part.brier, part.log_loss)
+                for part in parts]  # fmt: skip
+        return cls(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+class Weighing:
+    """Predictions made ready to be weighed by patient."""
+
+    def __init__(self, predictions: Predictions, patient: Ints) -> None:
+        """`patient` is (n,) the patient of each image, from 0; all truths are known."""
+        self._classes, self._patient = len(predictions.classes), patient
+        self._sums = _sums(predictions, patient)
+        self._rankings = [
+            _Ranking(predictions.truth == cls, predictions.probabilities[:, cls])
+            for cls in range(self._classes)
+        ]
+
+    def __call__(self, weights: Floats) -> Replicates:
+        """The replicates of (r, patients) weights, none negative."""
+        r, k = len(weights), self._classes
+        sums = np.asarray(weights @ self._sums)
+        auroc, precision = np.empty((r, k)), np.empty((r, k))
+        for cls, ranking in enumerate(self._rankings):
+            auroc[:, cls], precision[:, cls] = ranking(weights, self._patient)
+        counts = sums[:, : k * k].reshape(r, k, k)
+        return Replicates(counts, auroc, precision, sums[:, -2], sums[:, -1])
+
+
+def _sums(predictions: Predictions, patient: Ints) -> csr_array:
+    """(p, k * k + 2) of each patient: images by truth and answer, Brier score, log loss."""
+    k, n, truth = len(predictions.classes), len(predictions), predictions.truth
+    squared = ((predictions.probabilities - np.eye(k)[truth]) ** 2).sum(axis=1)
+    brier = squared / _TWO if k == _TWO else squared
+    nats = -log_softmax(predictions.logits, axis=1)[np.arange(n), truth]
+    values = np.concatenate([np.ones(n), brier, nats])
+    columns = np.concatenate([truth * k + predictions.predicted, np.repeat([k * k, k * k + 1], n)])
+    shape = (len(np.unique(patient)), k * k + 2)
+    return csr_array((values, (np.tile(patient, 3), columns)), shape=shape)
+
+
+class _Ranking:
+    """One class against the rest, its scores sorted once, falling."""
+
+    def __init__(self, positive: Flags, score: Floats) -> None:
+        self._order = np.argsort(-score, kind="stable")
+        ranked = score[self._order]
+        first = np.flatnonzero(np.diff(ranked, prepend=np.inf))
+        ends = np.append(first[1:], len(ranked))
+        tie = np.repeat(np.arange(len(first)), ends - first)
+        hits = np.flatnonzero(positive[self._order])
+        self._hits = hits
+        self._above, self._through = first[tie[hits]], ends[tie[hits]]
+        """Images that score higher than each positive one, and those plus its equals."""
+        self._hits_through = np.searchsorted(hits, self._through)
+
+    def __call__(self, weights: Floats, patient: Ints) -> tuple[Floats, Floats]:
+        """(r,) AUROC and (r,) average precision; NaN without weight on both sides."""
+        r = len(weights)
+        ordered = np.take(weights, patient[self._order], axis=1)
+        hit = ordered[:, self._hits]
+        running, running_hits = _running(ordered), _running(hit)
+        through = running[:, self._through]
+        positive = running_hits[:, -1]
+        negative = running[:, -1] - positive
+        # Among themselves the positives count half their weight squared, whatever their order.
+        above = (hit * (running[:, self._above] + through)).sum(axis=1) / _TWO - positive**2 / _TWO
+        least = _NOTHING * running[:, -1:]
+        precise = np.zeros(hit.shape)
+        np.divide(running_hits[:, self._hits_through], through, out=precise, where=through > least)
+        defined = np.minimum(positive, negative) > least[:, 0]
+        auroc, precision = np.full(r, np.nan), np.full(r, np.nan)
+        np.divide(above, positive * negative, out=auroc, where=defined)
+        np.divide((hit * precise).sum(axis=1), positive, out=precision, where=defined)
+        return 1 - auroc, precision
+
+
+def figures(replicates: Replicates, classes: Sequence[str]) -> dict[str, Floats]:
+    """(r,) of each figure of `metrics.summary`, by its rules; NaN where it is not defined."""
+    counts = replicates.counts
+    hits, have = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
+    total = counts.sum(axis=(1, 2))
+    several = _classes_in(have) >= _TWO
+    recalls, by_class = ratio(hits, have), class_figures(replicates)
+    two = len(classes) == _TWO
+    positive = positive_class(classes) if two else 0
+    chosen = slice(positive, positive + 1) if two else slice(None)
+    values = {
+        "accuracy": ratio(hits.sum(axis=1), total),
+        "balanced_accuracy": np.where(several, _mean(recalls), np.nan),
+        "auroc": _mean(replicates.auroc[:, chosen]),
+        "average_precision": _mean(replicates.average_precision[:, chosen]),
+        "f1": _mean(by_class["f1"][:, chosen]),
+        "mcc": _matthews(counts),
+        "brier": ratio(replicates.brier, total),
+        "log_loss": ratio(replicates.log_loss, total),
+    }
+    if not two:
+        return values
+    precision, negative = by_class["precision"], 1 - positive
+    return values | {
+        "sensitivity": recalls[:, positive],
+        "specificity": recalls[:, negative],
+        "ppv": precision[:, positive],
+        "npv": precision[:, negative],
+    }
+
+
+def class_figures(replicates: Replicates) -> dict[str, Floats]:
+    """(r, k) of each class against the rest: precision, f1, auroc; NaN where not defined."""
+    counts = replicates.counts
+    hits, have, called = (
+        np.diagonal(counts, axis1=1, axis2=2),
+        counts.sum(axis=2),
+        counts.sum(axis=1),
+    )
+    return {
+        "precision": ratio(hits, called),
+        "f1": ratio(_TWO * hits, have + called),
+        "auroc": replicates.auroc,
+    }
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """part / whole, NaN where the whole is 0."""
+    values: Floats = np.full(np.shape(part), np.nan)
+    np.divide(part, whole, out=values, where=whole > 0)
+    return values
+
+
+def _matthews(counts: Floats) -> Floats:
+    have, called, total = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    covariance = np.trace(counts, axis1=1, axis2=2) * total - (have * called).sum(axis=1)
+    spread = (total**2 - (have**2).sum(axis=1)) * (total**2 - (called**2).sum(axis=1))
+    varied = np.minimum(_classes_in(have), _classes_in(called)) >= _TWO
+    return ratio(covariance, np.where(varied, np.sqrt(np.maximum(spread, 0)), 0))
+
+
+def _classes_in(weights: Floats) -> Ints:
+    """(r,) how many of (r, k) are more than rounding."""
+    there = weights > _NOTHING * weights.sum(axis=1, keepdims=True)
+    return np.asarray(there.sum(axis=1), dtype=np.int64)
+
+
+def _mean(values: Floats) -> Floats:
+    """(r,) over the classes that it is defined for."""
+    defined = ~np.isnan(values)
+    return ratio(np.where(defined, values, 0).sum(axis=1), defined.sum(axis=1))
+
+
+def _running(weights: Floats) -> Floats:
+    """(r, m + 1) sums of the first 0, 1, … m columns."""
+    sums = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums

@@ -1,0 +1,293 @@
+"""Everything a run recorded that its report tells, read from the workspace. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from medxfer.audit.keeping import load_audit
+from medxfer.audit.record import Audit
+from medxfer.data.corrections import Action, Correction, in_force
+from medxfer.data.info import DatasetInfo
+from medxfer.data.library import (
+    dataset_info,
+    load_corrections,
+    load_manifest,
+    load_skipped,
+)
+from medxfer.data.manifest import Manifest, Split
+from medxfer.errors import DataError, EvaluationError, RunError
+from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
+from medxfer.evaluation.calibration import Calibration, calibration
+from medxfer.evaluation.conformal import Coverage, conformal, coverage
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.intervals import class_estimates, estimates
+from medxfer.evaluation.predictions import Predictions
+from medxfer.evaluation.subgroups import Subgroups, by_subgroup
+from medxfer.events import EpochFinished, Fitted, Note, Started
+from medxfer.paths import Workspace
+from medxfer.reports.characteristics import interesting
+from medxfer.runs.decisions import Decisions, Looks, decisions, judged, looks
+from medxfer.runs.external_record import External, list_externals, load_external
+from medxfer.runs.results import load_predictions, saved_splits
+from medxfer.runs.store import Run, load_run, trained_on
+
+_PAIRS = ("duplicates", "near_duplicates")
+_ERROR_RATE = 0.1
+_CURVES, _FEWEST = 4000, 200
+"""Calibration curves fitted in all, one a class and resample: 2,000 resamples of two classes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data set of a run, as long as it is the one the run was trained on."""
+
+    info: DatasetInfo
+    manifest: Manifest
+    skipped: pd.DataFrame
+    """Columns file and reason."""
+    corrections: tuple[Correction, ...]
+    """Those in force."""
+    audit: Audit | None
+    """None if there is none of the data set as it is now."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One part of the data under the decisions in force, with its figures."""
+
+    split: Split
+    part: Part
+    classes: pd.DataFrame
+    """As `class_estimates` gives it."""
+
+    @property
+    def predictions(self) -> Predictions:
+        return self.part.predictions
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An evaluation on another data set; `gaps` are its figures less the internal ones."""
+
+    record: External
+    estimates: dict[str, Estimate]
+    gaps: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """All that a report is made from. What is None was not recorded, or is no longer there."""
+
+    run: Run
+    started: Started | None
+    fitted: Fitted | None
+    epochs: tuple[EpochFinished, ...]
+    notes: tuple[str, ...]
+    source: Source | None
+    decisions: Decisions
+    looks: Looks
+    validation: Judged | None
+    test: Judged | None
+    """None unless it was opened under the decisions in force."""
+    subgroups: tuple[Subgroups, ...]
+    coverage: Coverage | None
+    externals: tuple[Elsewhere, ...]
+    alarms: tuple[Alarm, ...]
+    weights_sha256: str
+    """Of the network kept; "" if none was."""
+    made: datetime
+
+    @property
+    def patients_known(self) -> bool:
+        """Whether the patient ids stand for people, as far as can still be told."""
+        if self.source is not None:
+            return self.source.info.patients_known
+        part = self.validation or self.test
+        return part is not None and bool(part.predictions.facts["patient"].duplicated().any())
+
+    @property
+    def final(self) -> Judged | None:
+        """The part that the details are about: test if it was opened, else validation."""
+        return self.test or self.validation
+
+
+def gather(
+    workspace: Workspace, run: str, columns: Sequence[str] = (), made: datetime | None = None
+) -> Recorded:
+    """Read what a run recorded and compute its figures; opens no test set.
+
+    `columns` of the data set are told by group besides those with a usual name.
+
+    Raises:
+        RunError: the run is unknown, has not ended, or its records are damaged.
+        DataError: the data set has no such column.
+    """
+    loaded = load_run(workspace, run)
+    if not loaded.summary.state.ended:
+        raise RunError(f"The run {run} has not ended.", "Wait until it has, or stop it.")
+    started = next((event for event in loaded.events if isinstance(event, Started)), None)
+    fitted = next((event for event in loaded.events if isinstance(event, Fitted)), None)
+    decided = decisions(workspace, run)
+    source = _source(workspace, loaded)
+    told = interesting(source.manifest, columns) if source else []
+    validation = _judged(workspace, run, Split.VALIDATION, decided)
+    test = _judged(workspace, run, Split.TEST, decided) if decided.is_open else None
+    final = test or validation
+    return Recorded(
+        run=loaded,
+        started=started,
+        fitted=fitted,
+        epochs=tuple(event for event in loaded.events if isinstance(event, EpochFinished)),
+        notes=tuple(event.text for event in loaded.events if isinstance(event, Note)),
+        source=source,
+        decisions=decided,
+        looks=looks(workspace, run),
+        validation=validation,
+        test=test,
+        subgroups=_subgroups(source, final, told),
+        coverage=_coverage(validation, test),
+        externals=_externals(workspace, run, decided, final),
+        alarms=tuple(_alarms(loaded, source, validation, test)),
+        weights_sha256=kept_weights(loaded),
+        made=made or datetime.now(UTC),
+    )
+
+
+def audit_of(workspace: Workspace, run: Run) -> Audit | None:
+    """The audit of the data set as the run learned from it; None if there is none."""
+    started = next((event for event in run.events if isinstance(event, Started)), None)
+    audit = load_audit(workspace, run.config.data)
+    if audit is None or started is None:
+        return None
+    same = (audit.manifest_hash, audit.split_hash) == (started.manifest_hash, started.split_hash)
+    return audit if same else None
+
+
+def circumstances(run: Run, info: DatasetInfo | None, audit: Audit | None) -> Circumstances:
+    """How a result came about, for its alarms."""
+    return Circumstances(
+        patients_known=info is not None and info.patients_known,
+        leaks=_leaks(info, audit),
+        best_epoch=run.summary.best_epoch,
+        epochs=run.summary.epochs or None,
+    )
+
+
+def _leaks(info: DatasetInfo | None, audit: Audit | None) -> bool:
+    """Whether pictures or patients are known to be on both sides of the split."""
+    if audit is None:
+        return info is not None and bool(info.patients_across_splits)
+    pairs = [audit.tables[name] for name in _PAIRS if "across_splits" in audit.tables[name]]
+    copies = any(bool(table["across_splits"].any()) for table in pairs)
+    return copies or not audit.tables["patients_across_splits"].empty
+
+
+def kept_weights(run: Run) -> str:
+    """SHA-256 of the weights, as the record beside them has it; read here without torch."""
+    try:
+        return str(json.loads((run.paths.checkpoints / "best.json").read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> Part:
+    """One part under the decisions in force, with intervals and calibration."""
+    answers = judged(predictions, decided)
+    return Part(split.words, answers, estimates(answers), calibrated(answers))
+
+
+def calibrated(answers: Predictions) -> Calibration | None:
+    """How far probabilities may be taken at their word; None where no image can tell."""
+    try:
+        return calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
+    except EvaluationError:
+        return None
+
+
+def raised(
+    workspace: Workspace, run: str, validation: Part | None, test: Part | None
+) -> list[Alarm]:
+    """The alarms about parts of a run, the worst first; leave out a part that was not opened."""
+    loaded = load_run(workspace, run)
+    info = None
+    with suppress(DataError):  # deleted since
+        info = dataset_info(workspace, loaded.config.data)
+    return alarms(validation, test, circumstances(loaded, info, audit_of(workspace, loaded)))
+
+
+def _judged(workspace: Workspace, run: str, split: Split, decided: Decisions) -> Judged | None:
+    if split not in saved_splits(workspace, run):
+        return None
+    part = judged_part(load_predictions(workspace, run, split), split, decided)
+    return Judged(split, part, class_estimates(part.predictions))
+
+
+def _source(workspace: Workspace, run: Run) -> Source | None:
+    name = run.config.data
+    try:
+        manifest = load_manifest(workspace, name)
+        trained_on(run, manifest)
+        info, skipped = dataset_info(workspace, name), load_skipped(workspace, name)
+        made = load_corrections(workspace, name)
+    except (DataError, RunError):
+        return None
+    corrections = tuple(
+        correction
+        for correction, counts in zip(made, in_force(made), strict=True)
+        if counts and correction.action is not Action.UNDO
+    )
+    return Source(info, manifest, skipped, corrections, audit_of(workspace, run))
+
+
+def _subgroups(
+    source: Source | None, final: Judged | None, columns: Sequence[str]
+) -> tuple[Subgroups, ...]:
+    if source is None or final is None:
+        return ()
+    table = source.manifest.table.set_index("image")
+    found = []
+    for column in columns:
+        with suppress(EvaluationError):  # too many values to be groups
+            found.append(by_subgroup(final.predictions, table[column], estimates))
+    return tuple(found)
+
+
+def _coverage(validation: Judged | None, test: Judged | None) -> Coverage | None:
+    """Of sets calibrated on validation, on test; None where there is nothing to measure on."""
+    if validation is None or test is None:
+        return None
+    try:
+        return coverage(conformal(validation.predictions, _ERROR_RATE), test.predictions)
+    except EvaluationError:
+        return None
+
+
+def _externals(
+    workspace: Workspace, run: str, decided: Decisions, final: Judged | None
+) -> tuple[Elsewhere, ...]:
+    found = []
+    for record in list_externals(workspace, run):
+        with suppress(EvaluationError, RunError):  # damaged
+            _, answers = load_external(workspace, run, record.data, record.split)
+            there = estimates(judged(answers, decided))
+            here = final.part.estimates if final else {}
+            found.append(Elsewhere(record, there, gaps(there, here)))
+    return tuple(found)
+
+
+def gaps(there: dict[str, Estimate], here: dict[str, Estimate]) -> dict[str, Estimate]:
+    """Figures on other images less those on ours, with the interval of independent samples."""
+    return {name: difference(there[name], here[name]) for name in there if name in here}
+
+
+def _alarms(
+    run: Run, source: Source | None, validation: Judged | None, test: Judged | None
+) -> list[Alarm]:
+    how = circumstances(run, source.info if source else None, source.audit if source else None)
+    return alarms(validation.part if validation else None, test.part if test else None, how)

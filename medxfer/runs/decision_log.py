@@ -1,0 +1,169 @@
+"""The file behind `decisions`: JSON lines, appended, by any process that serves the workspace."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from medxfer import lock
+from medxfer.errors import RunError
+
+_TRIES = 20
+"""A lock is asked for as often, each time for a good third of a second."""
+_PAUSE_SECONDS = 0.05
+_here = Lock()
+"""Record locks keep processes apart, not the threads of one."""
+
+
+class By(StrEnum):
+    """Through what a person opened a test set."""
+
+    PAGE = "page"
+    COMMAND_LINE = "command line"
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    """UTC, for display; order is the order in the file."""
+
+
+class TemperatureLine(_Line):
+    """A temperature was fitted on validation, or switched on or off."""
+
+    kind: Literal["temperature"] = "temperature"
+    value: float
+    on: bool
+    images: int
+    """Of validation, with a known truth, that it was fitted on."""
+
+
+class PointLine(_Line):
+    """An operating point was chosen on validation, or taken back."""
+
+    kind: Literal["operating_point"] = "operating_point"
+    point: dict[str, Any] | None
+    temperature: float
+    """That the probabilities had been divided by when the threshold was chosen; 1: none."""
+
+
+class Opening(_Line):
+    """A person looked at figures of the test set, under the decisions then in force."""
+
+    kind: Literal["test_opened"] = "test_opened"
+    run: str
+    by: By
+    fingerprint: str
+    """Of temperature and threshold."""
+    temperature: float
+    threshold: float | None
+    data: str
+    manifest_hash: str
+    split_hash: str
+
+
+Line = TemperatureLine | PointLine | Opening
+
+_LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind")])
+
+
+def read(path: Path) -> list[Line]:
+    """The lines of a file, none if it is missing; a last line that was cut off is left out.
+
+    Raises:
+        RunError: a line is damaged: a look may be missing, so nothing is counted.
+    """
+    try:
+        written = path.read_bytes()
+        complete = written[: written.rfind(b"\n") + 1]
+        return [_LINE.validate_json(line) for line in complete.splitlines()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as error:
+        raise RunError(
+            f"What was decided about {path.parent.name} cannot be read: {path.name} is damaged, "
+            "unreadable, or was written by a newer version of medxfer.",
+            "Put the file back from a copy; without it nobody can say how often the test set was "
+            "opened.",
+        ) from error
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every other process and thread from adding to the file while the block runs.
+
+    Raises:
+        RunError: the others do not finish.
+    """
+    busy = RunError(
+        f"{path.parent.name} is being decided about by another process.", "Try again in a moment."
+    )
+    with _here, ExitStack() as stack:
+        for attempt in range(_TRIES):
+            try:
+                stack.enter_context(lock.held(path.with_suffix(".lock"), busy))
+                break
+            except RunError:
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+        yield
+
+
+def append(path: Path, line: Line) -> None:
+    """Add one line and flush it to the disk; the caller is `alone`.
+
+    What a crash left of an earlier last line is cut off first.
+
+    Raises:
+        RunError: the disk is full or refuses; the lines before are as they were.
+    """
+    written = (line.model_dump_json() + "\n").encode()
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                end = file.read().rfind(b"\n") + 1
+            os.ftruncate(descriptor, end)
+            if os.pwrite(descriptor, written, end) != len(written):
+                os.ftruncate(descriptor, end)
+                raise OSError("no space left")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise RunError(
+            f"The decision about {path.parent.name} could not be written down and was not made: "
+            f"{error.strerror or error}.",
+            "Free some space or check the permissions of the workspace, and try again.",
+        ) from error
+
+
+def openings(path: Path) -> list[Opening]:
+    """The looks among the lines of a file."""
+    return [line for line in read(path) if isinstance(line, Opening)]
+
+
+def keep_openings(decisions: Path, ledger: Path) -> None:
+    """Copy the looks of a run that is about to be deleted to the ledger of its workspace.
+
+    A look that happened is not undone by deleting the run.
+    """
+    looks = openings(decisions)
+    if not looks:
+        return
+    with alone(ledger):
+        known = set(openings(ledger))
+        for look in looks:
+            if look not in known:
+                append(ledger, look)

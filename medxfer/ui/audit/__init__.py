@@ -1,0 +1,1 @@
+"""What the audit's page draws, and the line other pages show of it."""

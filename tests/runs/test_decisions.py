@@ -1,0 +1,220 @@
+"""Decisions are summed from their lines; looks at the test set are counted once and for all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recorded import Made, make, make_data, make_run
+
+from medxfer.data.library import delete_dataset, load_manifest, resplit
+from medxfer.data.manifest import Split
+from medxfer.errors import EvaluationError, RunError
+from medxfer.evaluation.metrics import summary
+from medxfer.evaluation.operating_point import Rule, choose
+from medxfer.evaluation.temperature import fit_temperature
+from medxfer.paths import Workspace
+from medxfer.runs import decision_log
+from medxfer.runs.decisions import (
+    Decisions,
+    decide_operating_point,
+    decide_temperature,
+    decisions,
+    judged,
+    looks,
+    open_test,
+    openings_of_data,
+    validation,
+)
+from medxfer.runs.results import load_predictions
+from medxfer.runs.store import delete_run
+
+
+@pytest.fixture
+def made(workspace: Workspace, tmp_path: Path) -> Made:
+    return make(workspace, tmp_path / "source")
+
+
+def test_nothing_is_decided_at_first(made: Made) -> None:
+    decided = decisions(made.workspace, made.run)
+    assert decided == Decisions()
+    assert (decided.divisor, decided.threshold, decided.is_open) == (1.0, None, False)
+    assert looks(made.workspace, made.run).sentence == "Test set not opened yet"
+    answers = load_predictions(made.workspace, made.run, Split.VALIDATION)
+    assert judged(answers, decided).predicted.tolist() == answers.predicted.tolist()
+
+
+def test_a_look_is_counted_once_under_the_same_decisions(made: Made) -> None:
+    place, run = made.workspace, made.run
+    first = open_test(place, run, "page")
+    assert first.is_open
+    assert open_test(place, run, "command line") == first
+    assert looks(place, run).total == 1
+
+    decided = decide_temperature(place, run)
+    assert not decided.is_open
+    open_test(place, run, "page")
+    assert looks(place, run).total == 2
+
+    point = choose(validation(place, run), Rule.YOUDEN)
+    assert not decide_operating_point(place, run, point).is_open
+    assert open_test(place, run, "page").is_open
+    assert looks(place, run).total == 3
+
+    decide_operating_point(place, run, None)
+    assert open_test(place, run, "page").is_open, "this was seen before"
+    seen = looks(place, run)
+    assert (seen.total, seen.this_run) == (3, 3)
+    stamp = f"{first.openings[0].time:%Y-%m-%d %H:%M} UTC"
+    assert seen.sentence == f"Test set opened 3 times (this run: 3, first on {stamp})"
+
+
+def test_looks_at_other_runs_of_the_same_data_and_split_count_too(
+    made: Made, tmp_path: Path
+) -> None:
+    place = made.workspace
+    other = make_run(place, made.data, seed=1)
+    open_test(place, other, "page")
+    manifest = load_manifest(place, made.data)
+    assert looks(place, made.run).sentence == "Test set opened once (this run: never)"
+    open_test(place, made.run, "page")
+    found = openings_of_data(place, made.data, manifest.split_hash)
+    assert [look.run for look in found] == [other, made.run]
+    assert [str(look.by) for look in found] == ["page", "page"]
+    assert openings_of_data(place, "another", manifest.split_hash) == []
+    assert openings_of_data(place, made.data, "another split") == []
+    again = make_data(place, tmp_path / "again", "other name")
+    same = make_run(place, again)
+    assert looks(place, same).total == 2, "the same images under another name"
+
+
+def test_a_new_split_is_a_new_test_set(made: Made) -> None:
+    place = made.workspace
+    open_test(place, made.run, "page")
+    resplit(place, made.data, keep_given=False, seed=3)
+    assert looks(place, make_run(place, made.data)).total == 0
+    assert looks(place, made.run).total == 1
+
+
+def test_deleting_a_run_or_its_data_set_undoes_no_look(made: Made) -> None:
+    place = made.workspace
+    other = make_run(place, made.data, seed=1)
+    open_test(place, other, "page")
+    delete_run(place, other)
+    assert looks(place, made.run).total == 1
+    open_test(place, made.run, "page")
+    delete_dataset(place, made.data)
+    assert looks(place, made.run).total == 2
+    delete_run(place, made.run)
+    assert len(decision_log.openings(place.openings)) == 2
+
+
+def test_two_processes_that_open_at_once_are_one_look(made: Made) -> None:
+    code = (
+        "import sys; from pathlib import Path; from medxfer.paths import Workspace\n"
+        "from medxfer.runs.decisions import open_test, decide_operating_point\n"
+        "place, run = Workspace(Path(sys.argv[1])), sys.argv[2]\n"
+        "input()\n"
+        "[decide_operating_point(place, run, None) for _ in range(10)]\n"
+        "open_test(place, run, 'page')\n"
+    )
+    root = str(made.workspace.root)
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, root, made.run], stdin=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=60)
+        assert child.returncode == 0
+    lines = decision_log.read(made.workspace.run(made.run).decisions)
+    kinds = [line.kind for line in lines]
+    assert kinds.count("operating_point") == 20
+    assert kinds.count("test_opened") == 1
+    assert looks(made.workspace, made.run).total == 1
+
+
+def test_a_torn_last_line_is_ignored_and_cut_off_by_the_next(made: Made) -> None:
+    place, path = made.workspace, made.workspace.run(made.run).decisions
+    open_test(place, made.run, "page")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"kind": "test_op')
+    assert looks(place, made.run).total == 1
+    decide_operating_point(place, made.run, None)
+    assert path.read_bytes().startswith(whole)
+    assert [line.kind for line in decision_log.read(path)] == ["test_opened", "operating_point"]
+
+
+def test_a_damaged_record_is_refused_rather_than_counted_short(made: Made) -> None:
+    path = made.workspace.run(made.run).decisions
+    open_test(made.workspace, made.run, "page")
+    path.write_bytes(b"nonsense\n" + path.read_bytes())
+    with pytest.raises(RunError, match="damaged"):
+        looks(made.workspace, made.run)
+    with pytest.raises(RunError, match="damaged"):
+        open_test(made.workspace, made.run, "page")
+
+
+def test_temperature_first_then_threshold(made: Made) -> None:
+    place, run = made.workspace, made.run
+    answers = load_predictions(place, run, Split.VALIDATION)
+    decided = decide_temperature(place, run)
+    assert decided.temperature is not None
+    assert decided.divisor == fit_temperature(answers) > 1.2
+    assert decided.temperature.images == 48
+    point = choose(validation(place, run), Rule.SENSITIVITY, 0.95)
+    decided = decide_operating_point(place, run, point)
+    assert decided.operating_point == point
+    assert decided.threshold == point.threshold
+    seen = judged(answers, decided)
+    np.testing.assert_allclose(seen.logits, answers.logits / decided.divisor)
+    figures = summary(seen)
+    assert figures["sensitivity"] == pytest.approx(point.sensitivity)
+    assert point.sensitivity >= 0.95
+    assert figures["specificity"] == pytest.approx(point.specificity)
+    assert figures["log_loss"] < summary(answers)["log_loss"]
+
+
+@pytest.mark.parametrize("rule", [Rule.YOUDEN, Rule.SPECIFICITY])
+def test_switching_the_temperature_changes_no_call(made: Made, rule: Rule) -> None:
+    place, run = made.workspace, made.run
+    decide_temperature(place, run)
+    value = None if rule is Rule.YOUDEN else 0.9
+    on = decide_operating_point(place, run, choose(validation(place, run), rule, value))
+    off = decide_temperature(place, run, on=False)
+    assert off.divisor == 1
+    assert off.threshold != on.threshold
+    assert off.fingerprint != on.fingerprint
+    for split in (Split.VALIDATION, Split.TEST):
+        answers = load_predictions(place, run, split)
+        assert judged(answers, off).predicted.tolist() == judged(answers, on).predicted.tolist()
+    assert decide_temperature(place, run).fingerprint == on.fingerprint
+
+
+def test_nothing_to_open_is_no_look(made: Made) -> None:
+    made.workspace.run(made.run).predictions("test").unlink()
+    with pytest.raises(RunError, match="no predictions for the test set"):
+        open_test(made.workspace, made.run, "page")
+    with pytest.raises(RunError, match="no run"):
+        open_test(made.workspace, "nothing", "page")
+    assert looks(made.workspace, made.run).total == 0
+
+
+def test_what_cannot_be_fitted_decides_nothing(made: Made) -> None:
+    path = made.workspace.run(made.run).predictions("val")
+    answers = load_predictions(made.workspace, made.run, "val")
+    answers.only(np.arange(8)).save(path)
+    with pytest.raises(EvaluationError, match="at least 20"):
+        decide_temperature(made.workspace, made.run)
+    assert decisions(made.workspace, made.run) == Decisions()
+
+
+def test_decisions_do_not_pay_for_torch() -> None:
+    code = "import sys, medxfer.runs.decisions; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

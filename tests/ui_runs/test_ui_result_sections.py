@@ -1,0 +1,215 @@
+"""The sections of a result: threshold, calibration, groups, failures, elsewhere, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from recorded import Made, answers, make, make_data, make_run
+from run_cases import words
+from streamlit.testing.v1 import AppTest
+
+from medxfer.data.library import load_manifest
+from medxfer.data.manifest import Split
+from medxfer.evaluation.calibration import calibration
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.metrics import summary
+from medxfer.evaluation.operating_point import Rule, choose, scores, trade_off
+from medxfer.evaluation.temperature import fit_temperature
+from medxfer.paths import HOME_VARIABLE, Workspace
+from medxfer.runs.decisions import decisions, looks, open_test
+from medxfer.runs.external_record import External, save_external
+from medxfer.runs.results import load_predictions
+from medxfer.ui.results.calibration import error_sentence, intercept_sentence, slope_sentence
+from medxfer.ui.results.reliability import reliability_figure
+
+RESULT, COMPARE = "pages/results/result.py", "pages/results/compare.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """A data set with ages and sexes, and a finished run on it, in the workspace of the app."""
+    workspace = Workspace.find(tmp_path / "workspace")
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.root))
+    st.cache_resource.clear()
+    return make(workspace, tmp_path / "source")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_an_operating_point_is_chosen_on_validation_and_kept(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Threshold")
+    answered = load_predictions(made.workspace, made.run, "val")
+    expected = choose(answered, Rule.YOUDEN)
+    assert f"**{expected.threshold:.3f}**" in words(app)
+    press(app, "Use this operating point")
+    decided = decisions(made.workspace, made.run)
+    assert decided.operating_point == expected
+    assert decided.threshold == expected.threshold
+    labels = [button.label for button in app.button]
+    assert "This operating point is in use" in labels
+    press(app, "Call the most probable class again")
+    assert decisions(made.workspace, made.run).operating_point is None
+    assert not app.exception
+
+
+def test_a_rule_with_a_wish_reaches_it(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Threshold")
+    rule = next(box for box in app.selectbox if box.label == "Rule")
+    rule.select(Rule.SENSITIVITY).run()
+    wish = next(box for box in app.number_input if box.label == "Least sensitivity")
+    wish.set_value(0.9).run()
+    press(app, "Use this operating point")
+    point = decisions(made.workspace, made.run).operating_point
+    assert point is not None
+    assert (point.rule, point.value) == (Rule.SENSITIVITY, 0.9)
+    assert point.sensitivity >= 0.9
+
+
+def test_the_predictive_values_follow_the_prevalence_typed(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Threshold")
+    box = next(box for box in app.number_input if box.label == "Prevalence there (%)")
+    box.set_value(1.0).run()
+    found = summary(load_predictions(made.workspace, made.run, "val"))
+    right, wrong = 0.01 * found["sensitivity"], 0.99 * (1 - found["specificity"])
+    assert f"**{100 * right / (right + wrong):.1f} %**" in words(app)
+
+
+def test_the_trade_off_is_the_count_of_images_at_each_threshold(made: Made) -> None:
+    answered = load_predictions(made.workspace, made.run, "val")
+    score, positive = scores(answered)
+    for row in trade_off(answered, most=7).to_dict("records"):
+        called = score >= row["threshold"]
+        assert row["sensitivity"] == pytest.approx(called[positive].mean())
+        assert row["specificity"] == pytest.approx((~called[~positive]).mean())
+
+
+def test_the_probabilities_are_corrected_by_one_switch(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Calibration")
+    answered = load_predictions(made.workspace, made.run, "val")
+    expected = fit_temperature(answered)
+    assert f"temperature {expected:.2f}" in app.toggle[0].label
+    assert slope_sentence(calibration(answered).lines[0].slope) in words(app)
+    app.toggle[0].set_value(True).run()
+    line = decisions(made.workspace, made.run).temperature
+    assert line is not None
+    assert line.on
+    assert line.value == pytest.approx(expected)
+    corrected = calibration(answered.tempered(line.value))
+    assert slope_sentence(corrected.lines[0].slope) in words(app)
+    app.toggle[0].set_value(False).run()
+    assert decisions(made.workspace, made.run).divisor == 1
+    assert not app.exception
+
+
+def test_a_change_after_the_test_set_was_opened_is_warned_of(made: Made, open_page: Open) -> None:
+    open_test(made.workspace, made.run, "page")
+    for section in ("Threshold", "Calibration"):
+        assert "the next look counts again" in words(open_page(RESULT, run=made.run, show=section))
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        (Estimate(0.5, 0.4, 0.6), "too extreme"),
+        (Estimate(1.5, 1.2, 1.9), "too timid"),
+        (Estimate(0.9, 0.7, 1.2), "neither shown"),
+        (Estimate(None), "cannot be told"),
+    ],
+)
+def test_a_slope_is_judged_by_its_interval(slope: Estimate, said: str) -> None:
+    assert said in slope_sentence(slope)
+
+
+def test_calibration_in_the_large_is_said_in_words() -> None:
+    assert "too high" in intercept_sentence(Estimate(-1, -1.4, -0.5))
+    assert "too low" in intercept_sentence(Estimate(1, 0.4, 1.5))
+    assert "neither shown" in intercept_sentence(Estimate(0.1, -0.4, 0.5))
+
+
+def test_the_diagram_has_a_dot_with_its_interval_for_each_bin(made: Made) -> None:
+    checked = calibration(load_predictions(made.workspace, made.run, "val"), resamples=50)
+    dots = reliability_figure(checked.bins, "ill").data[1]
+    assert list(dots.y) == checked.bins["observed"].to_list()
+    assert dots.y + dots.error_y.array == pytest.approx(checked.bins["high"].to_numpy())
+    assert f"{100 * checked.error.value:.1f} percentage points" in error_sentence(checked)
+
+
+def test_groups_are_told_with_their_intervals(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Subgroups")
+    assert app.selectbox[-2].options[:2] == ["age", "sex"]
+    next(box for box in app.selectbox if box.label == "By").select("sex").run()
+    table = next(table.value for table in app.dataframe if "Group" in table.value.columns)
+    assert table["Group"].to_list() == ["F", "M"]
+    part = load_manifest(made.workspace, made.data).part(Split.VALIDATION).table
+    assert table["Images"].to_list() == part["sex"].value_counts().sort_index().to_list()
+    assert table["AUROC (95 % interval)"].str.contains(" to ").all()
+    assert "a mark is a reason to look" in words(app)
+
+
+def test_failures_are_the_wrong_answers(made: Made, open_page: Open) -> None:
+    answered = load_predictions(made.workspace, made.run, "val")
+    wrong = int((answered.truth != answered.predicted).sum())
+    app = open_page(RESULT, run=made.run, show="Failures")
+    assert f"{wrong} images of {len(answered)} called wrongly" in words(app)
+    assert not app.exception
+
+
+def test_another_hospital_stands_beside_the_own_figures(
+    made: Made, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(RESULT, run=made.run, show="Other hospital")
+    assert "no other data set in this workspace" in words(app)
+    make_data(made.workspace, tmp_path / "other", name="other")
+    asked = []
+
+    def evaluate(place: Workspace, run: str, data: str, matching: dict, split: object) -> None:
+        asked.append((data, matching, split))
+        manifest = load_manifest(place, data)
+        said = answers(manifest, Split.TEST, seed=9)
+        record = External(
+            data=data, split="all", matching=matching, images=len(said), patients=20,
+            left_out={}, own=3, epoch=1, weights_sha256="0", manifest_hash="0", split_hash="0",
+            time="2026-01-02T03:04:05Z",
+        )  # fmt: skip
+        save_external(place.run(run), record, said)
+
+    monkeypatch.setattr("medxfer.runs.external.evaluate_external", evaluate)
+    press(app.run(), "Evaluate on other")
+    classes = load_manifest(made.workspace, made.data).classes
+    assert asked == [("other", {name: name for name in classes}, None)]
+    table = next(table.value for table in app.dataframe if "There" in table.value.columns)
+    assert set(table.columns) == {"Figure", "There", "Here (validation)", "Difference"}
+    assert "3 images left out that the run's own data set holds" in words(app)
+    assert not app.exception
+
+
+def test_the_report_is_offered_and_opens_nothing(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Report")
+    assert "holds validation figures only" in words(app)
+    assert looks(made.workspace, made.run).total == 0
+    assert not app.exception
+
+
+def test_two_runs_are_compared_on_the_same_images(made: Made, open_page: Open) -> None:
+    assert "takes two trained runs" in words(open_page(COMPARE))
+    second = make_run(made.workspace, seed=4)
+    app = open_page(COMPARE, first=made.run, second=second)
+    assert "difference shown" in words(app) or "is better" in words(app)
+    table = next(table.value for table in app.dataframe if "Run A" in table.value.columns)
+    assert table["A minus B (95 % interval)"].str.contains(" to ").all()
+    assert "DeLong" in words(app)
+    app.segmented_control[0].set_value(Split.TEST).run()
+    assert "The test set is locked" in words(app)
+    assert not app.dataframe
+    for run in (made.run, second):
+        open_test(made.workspace, run, "page")
+    app.run()
+    assert "Test set opened 2 times" in words(app)
+    assert len(app.dataframe) == 1
+    assert not app.exception
