@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from medxfer.audit.copies import pair_findings
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.keeping import load_audit, save_audit
 from medxfer.audit.patients import (
     class_sizes,
@@ -30,6 +30,7 @@ from medxfer.data.library import dataset_info, load_corrections, load_manifest
 from medxfer.data.manifest import PARTS, Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.data.staging import writing
+from medxfer.evaluation.severity import Severity
 from medxfer.paths import Workspace
 
 __all__ = ["Audit", "Checks", "Stopped", "is_current", "load_audit", "run_audit"]

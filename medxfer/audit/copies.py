@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.patients import how_bad
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.severity import Severity
 
 PAIR_COLUMNS = (
     "first", "second", "kind", "changes", "score",

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import recall_score
 
 from medxfer.audit import confident
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.out_of_fold import FEWEST_PATIENTS, Features, Indices, out_of_fold
+from medxfer.evaluation.severity import Severity
 
 CHECK = "label_doubts"
 _MANY = 0.03

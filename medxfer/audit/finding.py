@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Severity(StrEnum):
-    """How much a finding matters; in this order, the worst first."""
-
-    BLOCKING = "blocking"
-    """A figure from this data set would not be true."""
-    SERIOUS = "serious"
-    """A figure would probably be too good, or say very little."""
-    NOTE = "note"
-    """Worth knowing."""
-
-    @property
-    def rank(self) -> int:
-        """0 is the worst."""
-        return list(Severity).index(self)
+from medxfer.evaluation.severity import Severity
 
 
 @dataclass(frozen=True)

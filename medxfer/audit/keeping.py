@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 from pyarrow import ArrowException
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.record import TABLES, Audit
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.severity import Severity
 from medxfer.files import replacing, write_json
 from medxfer.paths import DatasetPaths, Workspace
 

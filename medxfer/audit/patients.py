@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.data.concerns import absences, class_concerns
 from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.data.patients import UNKNOWN_WARNING
 from medxfer.evaluation.proportion import wilson
+from medxfer.evaluation.severity import Severity
 
 SENSITIVITY = 0.9
 """What the intervals are shown for: about what a useful classifier reaches."""

@@ -68,6 +68,10 @@ class Audit:
         """All of them, worst first."""
         return self.verdict.findings
 
+    def is_of(self, manifest_hash: str, split_hash: str) -> bool:
+        """Whether it looked at the state of the data set that has these hashes."""
+        return (self.manifest_hash, self.split_hash) == (manifest_hash, split_hash)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values under the keys of `medxfer data audit --json`; NaN is None."""
         return {
@@ -89,7 +93,7 @@ class Audit:
 
 def is_current(audit: Audit, manifest: Manifest) -> bool:
     """Whether images, labels, patients and splits are still those that were audited."""
-    return (audit.manifest_hash, audit.split_hash) == (manifest.content_hash, manifest.split_hash)
+    return audit.is_of(manifest.content_hash, manifest.split_hash)
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from medxfer.audit.contrast import contrast
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.groups import Group, Kind, appearance_groups, file_groups
 from medxfer.audit.separation import Trial, plan_trial, separation, why_not
 from medxfer.audit.source_columns import source_groups
 from medxfer.data.manifest import PARTS, Manifest
 from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.severity import Severity
 
 BOUND = 0.6
 """Flagged from here on, by the lower end of the interval: beyond chance, and enough to matter."""

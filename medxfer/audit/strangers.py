@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.out_of_fold import Features, Indices
+from medxfer.evaluation.severity import Severity
 
 CHECK = "strangers"
 _SHARE = 0.1

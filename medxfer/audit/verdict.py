@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from medxfer.audit.finding import Finding, Severity, worst_first
+from medxfer.audit.finding import Finding, worst_first
+from medxfer.evaluation.severity import Severity
 
 
 class Trust(StrEnum):

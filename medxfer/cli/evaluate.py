@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from medxfer import RESEARCH_USE_ONLY
-from medxfer.cli.judging import decided_values, looks_values, plain_table, shown
+from medxfer.cli.judging import decided_values, looks_values, shown
 from medxfer.cli.output import Session, command, say, table
 from medxfer.data.manifest import Split
 from medxfer.errors import MedxferError
@@ -147,15 +147,16 @@ def _elsewhere(
 
 def _figures(part: Part) -> dict[str, Any]:
     from medxfer.evaluation.confusion import matrix
+    from medxfer.evaluation.estimate import plain_rows
     from medxfer.evaluation.intervals import class_estimates
 
-    known = part.predictions.truth >= 0
+    known = part.predictions.known
     return {
-        "n": int(known.sum()),
-        "patients": int(part.predictions.facts["patient"][known].nunique()),
+        "n": len(known),
+        "patients": int(known.facts["patient"].nunique()),
         "classes": list(part.predictions.classes),
         "metrics": _json(part.estimates),
-        "by_class": plain_table(class_estimates(part.predictions)),
+        "by_class": plain_rows(class_estimates(part.predictions)),
         "calibration": part.calibration.to_json() if part.calibration else None,
         "confusion_matrix": matrix(part.predictions).tolist(),
     }

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from medxfer.reports.blocks import interval
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from medxfer.evaluation.estimate import Estimate
     from medxfer.runs.decisions import Decisions, Looks
 
@@ -38,12 +36,6 @@ def looks_values(looks: Looks) -> dict[str, Any]:
         "first": looks.first.isoformat() if looks.first else None,
         "sentence": looks.sentence,
     }
-
-
-def plain_table(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values; not defined is None."""
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 def shown(estimates: dict[str, Estimate]) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from medxfer.evaluation.calibration import Calibration
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.predictions import Predictions
-
-Gravity = Literal["blocking", "serious", "note"]
-"""The words of the audit's severity, the worst first."""
+from medxfer.evaluation.severity import Severity
 
 _NEARLY_ALL = 0.95
 _NEARLY_PERFECT = 0.99
@@ -38,7 +35,7 @@ class Alarm:
     """One thing that is wrong with a result; the fields are those of an audit's finding."""
 
     key: str
-    severity: Gravity
+    severity: Severity
     problem: str
     remedy: str
 
@@ -80,7 +77,7 @@ def alarms(validation: Part | None, test: Part | None, circumstances: Circumstan
     if validation is not None and test is not None:
         found += _far_above(validation, test)
     found += _still_learning(circumstances)
-    return sorted(found, key=lambda alarm: get_args(Gravity).index(alarm.severity))
+    return sorted(found, key=lambda alarm: alarm.severity.rank)
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
@@ -100,7 +97,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 
 def _one_class(part: Part) -> Iterator[Alarm]:
     """Nearly all called one class, and with them most images of the others."""
-    known = _known(part)
+    known = part.predictions.known
     called = np.bincount(known.predicted, minlength=len(known.classes))
     cls = int(called.argmax())
     others = known.truth != cls
@@ -110,7 +107,7 @@ def _one_class(part: Part) -> Iterator[Alarm]:
     if lost > others.sum() / 2:
         yield Alarm(
             "one_class",
-            "blocking",
+            Severity.BLOCKING,
             f"The model calls {called[cls]} of {len(known)} {part.name} images "
             f"'{known.classes[cls]}', and with them {lost} of the {int(others.sum())} that are "
             "something else.",
@@ -131,14 +128,14 @@ def _too_good(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
     if circumstances.leaks:
         yield Alarm(
             "too_good",
-            "blocking",
+            Severity.BLOCKING,
             f"{result} on a data set in which pictures or patients are on both sides of the split.",
             "Remove the leaks the audit lists, split again and train again.",
         )
     else:
         yield Alarm(
             "too_good",
-            "serious",
+            Severity.SERIOUS,
             f"{result} without patient ids: the same patients may be on both sides of the split.",
             "Import the data again with a column or a file name that tells patients apart.",
         )
@@ -162,7 +159,7 @@ def _calibration_gone(part: Part) -> Iterator[Alarm]:
     if said:
         yield Alarm(
             "calibration",
-            "serious",
+            Severity.SERIOUS,
             f"The probabilities of the {part.name} images do not mean what they say: "
             f"{'; '.join(said)}.",
             "Switch on temperature scaling, fitted on validation, and choose the threshold again.",
@@ -170,7 +167,7 @@ def _calibration_gone(part: Part) -> Iterator[Alarm]:
 
 
 def _few_cases(part: Part) -> Iterator[Alarm]:
-    known = _known(part)
+    known = part.predictions.known
     cases = np.bincount(known.truth, minlength=len(known.classes))
     few = [
         f"{n} of '{name}'"
@@ -180,7 +177,7 @@ def _few_cases(part: Part) -> Iterator[Alarm]:
     if few:
         yield Alarm(
             "few_cases",
-            "serious",
+            Severity.SERIOUS,
             f"The {part.name} images are too few to judge by: {', '.join(few)}.",
             f"Get at least {_FEWEST_CASES} cases of each class there, better 100, or merge "
             "classes.",
@@ -197,7 +194,7 @@ def _wide(part: Part) -> Iterator[Alarm]:
     if wide:
         yield Alarm(
             "wide_interval",
-            "serious",
+            Severity.SERIOUS,
             f"The {part.name} images are too few for a firm figure: {'; '.join(wide)}.",
             "Put more patients there: four times as many halve an interval.",
         )
@@ -210,7 +207,7 @@ def _far_above(validation: Part, test: Part) -> Iterator[Alarm]:
         if gap.low is not None and gap.low > 0:
             yield Alarm(
                 "validation_above_test",
-                "serious",
+                Severity.SERIOUS,
                 f"On validation the {_WORDS[name]} is {one.value:.3f}, on test {other.value:.3f}: "
                 f"{gap.value:.3f} lower, 95 % interval {gap.low:.3f} to {gap.high:.3f}.",
                 "Believe the test figure; look for test images of another origin, and for "
@@ -224,11 +221,7 @@ def _still_learning(circumstances: Circumstances) -> Iterator[Alarm]:
     if best is not None and epochs is not None and best >= epochs:
         yield Alarm(
             "last_epoch_best",
-            "note",
+            Severity.NOTE,
             f"The last of {epochs} epochs was the best one: the model was still learning.",
             "Train for more epochs.",
         )
-
-
-def _known(part: Part) -> Predictions:
-    return part.predictions.only(part.predictions.truth >= 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from medxfer.evaluation.bootstrap import draws
-from medxfer.evaluation.curves import Flags, roc
+from medxfer.evaluation.curves import Flags, ends_of_ties, roc
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around
@@ -33,7 +33,7 @@ def roc_band(
     tpr = np.interp(fpr, curve["false_positive_rate"], curve["true_positive_rate"])
     order = np.argsort(-known.probabilities[:, cls], kind="stable")
     ranked = known.probabilities[order, cls]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    last = ends_of_ties(ranked)
     positive = known.truth[order] == cls
     owner = sample.patients.of_image[order]
     drawn = (

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.cox import Line, line, logit_of
 from medxfer.evaluation.curves import Flags
-from medxfer.evaluation.estimate import LEVEL, Estimate
-from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.estimate import LEVEL, Estimate, plain_rows
+from medxfer.evaluation.metrics import brier_of_each
+from medxfer.evaluation.positive import judged_classes, positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.proportion import of_patients
 
@@ -60,7 +61,6 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the answers of the command line."""
-        bins = self.bins.astype(object).where(self.bins.notna(), None)
         return {
             "images": self.n,
             "patients": self.patients,
@@ -76,7 +76,7 @@ class Calibration:
                 }
                 for each in self.lines
             },
-            "bins": bins.to_dict("records"),
+            "bins": plain_rows(self.bins),
         }
 
 
@@ -88,14 +88,13 @@ def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) 
     Raises:
         EvaluationError: no image of known truth.
     """
-    known = predictions.only(predictions.truth >= 0)
+    known = predictions.known
     score, hit = claims(known)
     truth, patients = known.truth, known.facts["patient"].to_numpy()
     order = np.argsort(score, kind="stable")
     score, hit = score[order], hit[order].astype(np.float64)
-    squared = ((known.probabilities - np.eye(len(known.classes))[truth]) ** 2).sum(axis=1)
-    squared = squared / _TWO if len(known.classes) == _TWO else squared
-    classes = _judged_classes(known)
+    squared = brier_of_each(truth, known.probabilities)
+    classes = judged_classes(known.classes)
     logits = [logit_of(known, cls) for cls in classes]
 
     ones = np.ones(len(known), dtype=np.int64)
@@ -147,7 +146,7 @@ def reliability(
     Raises:
         EvaluationError: no image of known truth.
     """
-    known = predictions.only(predictions.truth >= 0)
+    known = predictions.known
     score, hit = claims(known, cls)
     order = np.argsort(score, kind="stable")
     hit, patients = hit[order], known.facts["patient"].to_numpy()[order]
@@ -202,12 +201,6 @@ def patient_draws(patients: NDArray[Any], resamples: int, seed: int) -> Iterator
     for _ in range(resamples):
         drawn = generator.integers(len(names), size=len(names))
         yield np.bincount(drawn, minlength=len(names))[person].astype(np.int64)
-
-
-def _judged_classes(predictions: Predictions) -> list[int]:
-    if len(predictions.classes) == _TWO:
-        return [positive_class(predictions.classes)]
-    return list(range(len(predictions.classes)))
 
 
 def _numbers(fit: Line) -> list[float]:

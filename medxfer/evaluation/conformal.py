@@ -126,7 +126,7 @@ def conformal(
         raise EvaluationError(
             f"{error_rate:g} cannot be an error rate.", "Give a share between 0 and 1."
         )
-    known = predictions.only(predictions.truth >= 0)
+    known = predictions.known
     if not len(known):
         raise EvaluationError(
             "Conformal sets are not defined: no image of known truth.",
@@ -155,7 +155,7 @@ def coverage(sets: ConformalSets, predictions: Predictions) -> Coverage:
     Raises:
         EvaluationError: the classes are not those the sets were calibrated for.
     """
-    known = predictions.only(predictions.truth >= 0)
+    known = predictions.known
     chosen, patients = sets.sets(known), known.facts["patient"].to_numpy()
     held = chosen[np.arange(len(known)), known.truth]
     size = chosen.sum(axis=1)

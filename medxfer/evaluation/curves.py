@@ -78,9 +78,14 @@ def average_precision(positive: Flags, score: Floats) -> float | None:
     return float((gained * true / (true + false)).sum())
 
 
+def ends_of_ties(ranked: Floats) -> Ints:
+    """Where each run of equal scores ends; `ranked` is sorted and not empty."""
+    return np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+
+
 def _one_against_rest(predictions: Predictions, cls: int, curve: str) -> tuple[Flags, Floats]:
-    known = predictions.truth >= 0
-    positive = predictions.truth[known] == cls
+    known = predictions.known
+    positive = known.truth == cls
     if positive.all() or not positive.any():
         kind = "other than" if positive.any() else "of"
         raise EvaluationError(
@@ -88,13 +93,13 @@ def _one_against_rest(predictions: Predictions, cls: int, curve: str) -> tuple[F
             f"no image {kind} '{predictions.classes[cls]}'.",
             "Evaluate on a part that has images of every class.",
         )
-    return positive, predictions.probabilities[known, cls]
+    return positive, known.probabilities[:, cls]
 
 
 def _steps(positive: Flags, score: Floats) -> tuple[Floats, Ints, Ints]:
     """Distinct thresholds, falling, with the true and false positives at or above each."""
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
-    last_of_ties = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    last_of_ties = ends_of_ties(ranked)
     true = np.cumsum(positive[order], dtype=np.int64)[last_of_ties]
     return ranked[last_of_ties], true, last_of_ties + 1 - true

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 LEVEL = 0.95
 """Of every interval, unless it says another."""
 
@@ -41,3 +43,9 @@ class Estimate:
         ends = (row.get(name), row.get(f"{prefix}low"), row.get(f"{prefix}high"))
         # NaN alone is not equal to itself.
         return cls(*(None if end is None or end != end else float(end) for end in ends))
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table of figures as plain values; what is not defined is None."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

@@ -1,7 +1,7 @@
 """Every figure of predictions with its 95 % interval, by patients.
 
 Accuracy, sensitivity and specificity are proportions of a fixed number of images and have Wilson's
-interval (`proportions`). All else has the spread that a bootstrap over patients shows (`bootstrap`,
+interval (`proportion`). All else has the spread that a bootstrap over patients shows (`bootstrap`,
 `spread`). A figure that compares classes has no interval if one of them has a single patient.
 
 Where every resample agrees, as at an AUROC of 1, the interval still has a width. Without an error

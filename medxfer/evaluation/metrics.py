@@ -30,8 +30,7 @@ def summary(predictions: Predictions) -> Figures:
     classes sensitivity, specificity, ppv and npv. Brier is 0 to 1 for two classes and, as the
     sum over the classes (Brier 1950), 0 to 2 for more; log_loss is in nats.
     """
-    known = predictions.truth >= 0
-    truth, probabilities = predictions.truth[known], predictions.probabilities[known]
+    truth, probabilities = predictions.known.truth, predictions.known.probabilities
     binary = len(predictions.classes) == _TWO
     positive = positive_class(predictions.classes) if binary else 1
     counts = matrix(predictions)
@@ -39,7 +38,7 @@ def summary(predictions: Predictions) -> Figures:
     figures["average_precision"] = _ranked(average_precision, truth, probabilities, positive)
     figures["mcc"] = _matthews(counts)
     figures["brier"] = _brier(truth, probabilities)
-    figures["log_loss"] = _log_loss(truth, predictions.logits[known])
+    figures["log_loss"] = _log_loss(truth, predictions.known.logits)
     order = ["accuracy", "balanced_accuracy", "auroc", "average_precision", "f1"]
     figures = {name: figures[name] for name in [*order, "mcc", "brier", "log_loss"]}
     return figures | (_two_by_two(counts, positive) if binary else {})
@@ -57,6 +56,13 @@ def epoch_metrics(truth: Ints, logits: Floats, positive: int = 1) -> Figures:
     logits = np.asarray(logits, dtype=np.float64)
     counts = count(truth, logits.argmax(axis=1), logits.shape[1])
     return _ranking_and_counts(truth, softmax(logits, axis=1), counts, positive)
+
+
+def brier_of_each(truth: Ints, probabilities: Floats) -> Floats:
+    """(n,) Brier score of each image; `truth` is (n,) class indices, `probabilities` (n, k)."""
+    classes = probabilities.shape[1]
+    squared: Floats = ((probabilities - np.eye(classes)[truth]) ** 2).sum(axis=1)
+    return squared / _TWO if classes == _TWO else squared
 
 
 def report(predictions: Predictions) -> pd.DataFrame:
@@ -125,12 +131,7 @@ def _matthews(counts: Ints) -> float | None:
 
 
 def _brier(truth: Ints, probabilities: Floats) -> float | None:
-    if not len(truth):
-        return None
-    classes = probabilities.shape[1]
-    squared = (probabilities - np.eye(classes)[truth]) ** 2
-    total = float(squared.sum(axis=1).mean())
-    return total / _TWO if classes == _TWO else total
+    return float(brier_of_each(truth, probabilities).mean()) if len(truth) else None
 
 
 def _log_loss(truth: Ints, logits: Floats) -> float | None:

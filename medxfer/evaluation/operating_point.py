@@ -159,14 +159,14 @@ def scores(predictions: Predictions) -> tuple[Floats, Flags]:
             f"A threshold needs two classes; there are {len(predictions.classes)}.",
             "With more the most probable class is called.",
         )
-    cls, known = positive_class(predictions.classes), predictions.truth >= 0
-    positive = predictions.truth[known] == cls
+    cls, known = positive_class(predictions.classes), predictions.known
+    positive = known.truth == cls
     if positive.all() or not positive.any():
         raise EvaluationError(
             "No threshold can be chosen: there are not images of both classes.",
             "Validate on images of both classes.",
         )
-    return predictions.probabilities[known, cls], positive
+    return known.probabilities[:, cls], positive
 
 
 def between(score: Floats) -> Floats:

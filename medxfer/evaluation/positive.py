@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_TWO = 2
 _NEGATIVE = re.compile(
     r"(?<![^\W\d_])"  # not after a letter: "abnormal" is none
     r"(normal|negative|neg|healthy|controls?|benign|absent|none?|no|not|without|clear|free|nevus|nv"
@@ -12,6 +13,11 @@ _NEGATIVE = re.compile(
     r"(?![^\W\d_])",
     re.IGNORECASE,
 )
+
+
+def judged_classes(classes: Sequence[str]) -> tuple[int, ...]:
+    """The classes that are judged against the rest: of two the finding, of more each."""
+    return (positive_class(classes),) if len(classes) == _TWO else tuple(range(len(classes)))
 
 
 def positive_class(classes: Sequence[str]) -> int:

@@ -75,6 +75,11 @@ class Predictions:
             return np.where(called, positive, 1 - positive).astype(np.int64)
         return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
 
+    @cached_property
+    def known(self) -> Predictions:
+        """The answers about images of known truth; only these can be judged."""
+        return self.only(self.truth >= 0)
+
     def at(self, threshold: float | None) -> Predictions:
         """The same answers, called at another threshold; one of two classes only.
 

@@ -23,7 +23,7 @@ class Sample:
     """Predictions without the images of unknown truth."""
 
     def __init__(self, predictions: Predictions) -> None:
-        self.predictions = predictions.only(predictions.truth >= 0)
+        self.predictions = predictions.known
         self.patients = Patients.of(self.predictions)
         self.classes = len(predictions.classes)
         two = self.classes == _TWO

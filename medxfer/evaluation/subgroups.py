@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from medxfer.errors import EvaluationError
-from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.estimate import Estimate, plain_rows
 from medxfer.evaluation.grouping import groups
 from medxfer.evaluation.predictions import Predictions
 
@@ -49,8 +49,7 @@ class Subgroups:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the answers of the command line; not defined is None."""
-        rows = self.table.astype(object).where(self.table.notna(), None)
-        return {"column": self.column, "note": self.note, "groups": rows.to_dict("records")}
+        return {"column": self.column, "note": self.note, "groups": plain_rows(self.table)}
 
 
 def by_subgroup(

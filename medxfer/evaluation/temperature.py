@@ -27,8 +27,7 @@ def fit_temperature(predictions: Predictions) -> float:
         EvaluationError: too few images, images of one class only, no fault to learn from, or
             answers no better than chance.
     """
-    known = predictions.truth >= 0
-    truth, logits = predictions.truth[known], predictions.logits[known]
+    truth, logits = predictions.known.truth, predictions.known.logits
     _refuse_what_has_no_temperature(truth, logits)
     rows = np.arange(len(truth))
 

@@ -132,7 +132,7 @@ def outside(predictions: Predictions, band: UncertainBand) -> Outside:
 
     Images of unknown truth are left out.
     """
-    known = predictions.only(predictions.truth >= 0)
+    known = predictions.known
     answers, patients = band.answers(known), known.facts["patient"].to_numpy()
     positive = positive_class(known.classes)
     given, right = answers != UNCERTAIN, answers == known.truth

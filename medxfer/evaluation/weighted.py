@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
 from medxfer.evaluation.curves import Flags
+from medxfer.evaluation.metrics import brier_of_each
 from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
@@ -72,8 +73,7 @@ class Weighing:
 def _sums(predictions: Predictions, patient: Ints) -> csr_array:
     """(p, k * k + 2) of each patient: images by truth and answer, Brier score, log loss."""
     k, n, truth = len(predictions.classes), len(predictions), predictions.truth
-    squared = ((predictions.probabilities - np.eye(k)[truth]) ** 2).sum(axis=1)
-    brier = squared / _TWO if k == _TWO else squared
+    brier = brier_of_each(truth, predictions.probabilities)
     nats = -log_softmax(predictions.logits, axis=1)[np.arange(n), truth]
     values = np.concatenate([np.ones(n), brier, nats])
     columns = np.concatenate([truth * k + predictions.predicted, np.repeat([k * k, k * k + 1], n)])

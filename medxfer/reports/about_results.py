@@ -12,7 +12,7 @@ from medxfer.evaluation.alarms import Part
 from medxfer.evaluation.bands import roc_band
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.positive import judged_classes, positive_class
 from medxfer.evaluation.predictions import Ints
 from medxfer.reports.blocks import (
     Block,
@@ -84,7 +84,7 @@ def figures_table(caption: str, parts: dict[str, dict[str, Estimate]]) -> Table:
 
 def headline(part: Part) -> str:
     """The figures that come first, in one sentence."""
-    known = part.predictions.only(part.predictions.truth >= 0)
+    known = part.predictions.known
     named = [name for name in ("auroc", "sensitivity", "specificity", "balanced_accuracy")
              if name in part.estimates]  # fmt: skip
     said = ", ".join(
@@ -109,9 +109,9 @@ def _why_closed(recorded: Recorded) -> str:
 def _figures(parts: list[Judged], *, known: bool) -> Table:
     columns = {}
     for part in parts:
-        truth = part.predictions.truth >= 0
-        people = part.predictions.facts["patient"][truth].nunique()
-        n = f"{int(truth.sum()):,} images" + (f", {people:,} patients" if known else "")
+        judged = part.predictions.known
+        people = judged.facts["patient"].nunique()
+        n = f"{len(judged):,} images" + (f", {people:,} patients" if known else "")
         columns[f"{part.split.words.capitalize()} ({n})"] = part.part.estimates
     classes = parts[0].predictions.classes
     of = "averaged over the classes where they are of one class"
@@ -146,10 +146,8 @@ def _in_detail(part: Judged) -> Iterator[Block]:
 def _roc_lines(part: Judged) -> list[Line]:
     """The curve of the positive of two classes, or of the first of more; none where undefined."""
     classes = part.predictions.classes
-    two = len(classes) == _TWO
-    chosen = [positive_class(classes)] if two else list(range(len(classes)))[:_MOST_CURVES]
     lines = []
-    for cls in chosen:
+    for cls in judged_classes(classes)[:_MOST_CURVES]:
         try:
             curve = roc_band(part.predictions, cls)
         except EvaluationError:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from medxfer import RESEARCH_USE_ONLY
+from medxfer.evaluation.severity import Severity
 from medxfer.paths import Workspace
 from medxfer.reports.about_data import data_section, discretion, split_section
 from medxfer.reports.about_decisions import (
@@ -28,7 +29,7 @@ from medxfer.reports.gathering import Recorded, gather
 from medxfer.reports.stamp import last_part, stamp
 
 _TEST_FIGURES = ("operating", "calibration", "subgroups", "external", "failures", "alarms")
-_WORST = ("blocking", "serious")
+_WORST = (Severity.BLOCKING, Severity.SERIOUS)
 
 
 def report(
@@ -121,8 +122,3 @@ def _summary(recorded: Recorded) -> list[Block]:
     worst = [alarm for alarm in recorded.alarms if alarm.severity in _WORST]
     blocks += [Text(alarm.problem, Tone.WARNING) for alarm in worst]
     return blocks
-
-
-def with_title(content: Document, title: str) -> Document:
-    """The same report under a title of a person's own."""
-    return replace(content, title=title)

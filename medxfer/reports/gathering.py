@@ -165,7 +165,7 @@ def audit_of(workspace: Workspace, run: Run) -> Audit | None:
     audit = load_audit(workspace, run.config.data)
     if audit is None or started is None:
         return None
-    same = (audit.manifest_hash, audit.split_hash) == (started.manifest_hash, started.split_hash)
+    same = audit.is_of(started.manifest_hash, started.split_hash)
     return audit if same else None
 
 

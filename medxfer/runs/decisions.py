@@ -122,7 +122,7 @@ def decide_temperature(workspace: Workspace, run: str, *, on: bool = True) -> De
         EvaluationError: they do not allow a fit.
     """
     answers = load_predictions(workspace, run, Split.VALIDATION)
-    images = int((answers.truth >= 0).sum())
+    images = len(answers.known)
     line = TemperatureLine(value=fit_temperature(answers), on=on, images=images)
     return _decide(workspace, run, line)
 

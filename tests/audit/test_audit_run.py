@@ -17,12 +17,13 @@ from PIL import Image
 from medxfer.audit.audit import Checks, Stopped, is_current, load_audit, run_audit
 from medxfer.audit.copies import PAIR_COLUMNS
 from medxfer.audit.doubting import run_doubts
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.verdict import Trust
 from medxfer.data.corrections import Action, Correction
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import correct, dataset_info, load_manifest, resplit
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.severity import Severity
 from medxfer.paths import Workspace
 
 WRONG = "wrong labels and pictures that do not belong"

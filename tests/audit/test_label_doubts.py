@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from medxfer.audit import confident, out_of_fold
 from medxfer.audit.doubts import LabelDoubts, label_doubts
-from medxfer.audit.finding import Severity
+from medxfer.evaluation.severity import Severity
 
 CLASSES = ("NORMAL", "PNEUMONIA", "TB")
 GIVEN = np.repeat([0, 1, 2], 4)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from medxfer.audit.finding import Severity
 from medxfer.audit.patients import (
     class_sizes,
     patient_findings,
@@ -15,6 +14,7 @@ from medxfer.audit.patients import (
     size_findings,
 )
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.severity import Severity
 
 MakeManifest = Callable[..., Manifest]
 

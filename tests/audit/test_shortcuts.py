@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medxfer.audit.finding import Severity
 from medxfer.audit.shortcuts import Shortcut, Shortcuts, shortcuts
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.severity import Severity
 from medxfer.paths import Workspace
 
 N = 400

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from medxfer.audit import strangers as module
-from medxfer.audit.finding import Severity
 from medxfer.audit.strangers import finding, strangers
+from medxfer.evaluation.severity import Severity
 
 Cohort = tuple[NDArray[np.float64], list[str], list[str]]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.verdict import Trust, judge
+from medxfer.evaluation.severity import Severity
 
 NOTE, SERIOUS, BLOCKING = (
     Finding("check", severity, f"A {severity} problem.", "Mend it.")

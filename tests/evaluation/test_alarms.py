@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from simulated_cases import binary, of, simulated
 
-from medxfer.audit.finding import Severity
 from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
 from medxfer.evaluation.calibration import calibration
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.predictions import Predictions
+from medxfer.evaluation.severity import Severity
 
 FINE = Circumstances(patients_known=True, leaks=False, best_epoch=7, epochs=10)
 

@@ -17,7 +17,7 @@ import pytest
 from recorded import FILE_WORD, PATIENT_WORD, Made, make, make_data, make_run
 
 from medxfer import RESEARCH_USE_ONLY
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.keeping import save_audit
 from medxfer.audit.record import TABLES, Audit
 from medxfer.data.corrections import Action, Correction
@@ -26,6 +26,7 @@ from medxfer.data.manifest import Split
 from medxfer.errors import DataError, RunError
 from medxfer.evaluation.intervals import estimates
 from medxfer.evaluation.operating_point import Rule, choose
+from medxfer.evaluation.severity import Severity
 from medxfer.events import Started
 from medxfer.paths import Workspace
 from medxfer.reports.blocks import Document, Table, interval

@@ -11,7 +11,7 @@ import pytest
 from data_cases import Open
 from streamlit.testing.v1 import AppTest
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.job import AuditJob, ask
 from medxfer.audit.keeping import save_audit, save_doubts
 from medxfer.audit.record import Audit
@@ -20,6 +20,7 @@ from medxfer.data.import_job import create_job, execute
 from medxfer.data.library import dataset_info, load_corrections, load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.options import ImportOptions
+from medxfer.evaluation.severity import Severity
 from medxfer.files import write_json
 from medxfer.paths import Workspace
 

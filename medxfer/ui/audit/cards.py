@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from math import ceil
 from pathlib import PurePosixPath
@@ -22,6 +22,10 @@ from medxfer.ui.words import number, plain, split_word
 _SIDE = 256
 """Pixels of the longer side of a thumbnail."""
 _QUALITY = 88
+_CARDS = 12
+"""A page."""
+_CARD = 232
+"""Pixels of its width."""
 
 
 def one_page(rows: pd.DataFrame, size: int, key: str, things: str) -> pd.DataFrame:
@@ -49,6 +53,27 @@ def turn_pages(rows: pd.DataFrame, size: int, key: str) -> None:
         if st.session_state.get(key, 1) > pages:
             st.session_state[key] = pages
         st.pagination(pages, key=key)
+
+
+def draw_cards(
+    rows: pd.DataFrame,
+    manifest: pd.DataFrame,
+    key: str,
+    things: str,
+    draw: Callable[[Mapping[str, Any], Mapping[str, Any]], None],
+) -> None:
+    """A card for each of one page of rows with an `image`, and the pages beneath.
+
+    `draw` fills a card from its row and that of the manifest; images that are gone have none.
+    """
+    shown = one_page(rows, _CARDS, key, things)
+    facts = facts_of(manifest, shown["image"])
+    with st.container(horizontal=True, gap="small"):
+        for row in records(shown):
+            if row["image"] in facts:
+                with st.container(border=True, width=_CARD):
+                    draw(row, facts[row["image"]])
+    turn_pages(rows, _CARDS, key)
 
 
 def draw_picture(place: Workspace, info: DatasetInfo, row: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,14 +15,12 @@ from medxfer.data.corrections import Action
 from medxfer.data.library import DatasetInfo
 from medxfer.data.manifest import Split
 from medxfer.paths import Workspace
-from medxfer.ui.audit.cards import draw_facts, draw_picture, facts_of, one_page, records, turn_pages
+from medxfer.ui.audit.cards import draw_cards, draw_facts, draw_picture
 from medxfer.ui.audit.deciding import ask_note, decide, decisions
 from medxfer.ui.audit.stored import Standing
 from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import plain
 
-_PAGE = 12
-_CARD = 232
 _CHECK = "label_doubts"
 
 
@@ -73,14 +72,8 @@ def _draw_doubts(place: Workspace, info: DatasetInfo, doubts: pd.DataFrame) -> N
         st.info("**All doubtful labels are decided.**", icon=":material/check_circle:")
         return
     key = f"doubts-page-{info.name}-{decided_too}"
-    shown = one_page(rows, _PAGE, key, "pictures, the most doubtful label first")
-    facts = facts_of(table, shown["image"])
-    with st.container(horizontal=True, gap="small"):
-        for doubt in records(shown):
-            if doubt["image"] in facts:
-                with st.container(border=True, width=_CARD):
-                    _draw_doubt(place, info, doubt, facts[doubt["image"]])
-    turn_pages(rows, _PAGE, key)
+    things = "pictures, the most doubtful label first"
+    draw_cards(rows, table, key, things, partial(_draw_doubt, place, info))
 
 
 def _decided(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,13 +15,12 @@ from medxfer.data.corrections import Action
 from medxfer.data.library import DatasetInfo
 from medxfer.data.manifest import Split
 from medxfer.paths import Workspace
-from medxfer.ui.audit.cards import draw_facts, draw_picture, facts_of, one_page, records, turn_pages
+from medxfer.ui.audit.cards import draw_cards, draw_facts, draw_picture
 from medxfer.ui.audit.deciding import ask_note, decide, decisions
 from medxfer.ui.data.table import manifest_of
 from medxfer.ui.words import plain
 
-_PAGE = 12
-_CARD = 232
+_MOST_REASONS = 12
 _ALL = "All"
 
 
@@ -61,14 +61,7 @@ def draw_pictures(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
     if rows.empty:
         st.info("**All of these are decided.**", icon=":material/check_circle:")
         return
-    shown = one_page(rows, _PAGE, key, "pictures")
-    facts = facts_of(manifest.table, shown["image"])
-    with st.container(horizontal=True, gap="small"):
-        for odd in records(shown):
-            if odd["image"] in facts:
-                with st.container(border=True, width=_CARD):
-                    _draw_odd(place, info, odd, facts[odd["image"]])
-    turn_pages(rows, _PAGE, key)
+    draw_cards(rows, manifest.table, key, "pictures", partial(_draw_odd, place, info))
 
 
 def _undecided(
@@ -87,7 +80,7 @@ def _chosen(
 ) -> tuple[pd.DataFrame, str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         reasons: Sequence[str] = [_ALL, *sorted(table["reason"].unique())]
-        alike = len(reasons) <= _PAGE  # each stranger has a reason of its own
+        alike = len(reasons) <= _MOST_REASONS  # each stranger has a reason of its own
         reason = st.selectbox("Reason", reasons, key="odd-reason", width=420) if alike else _ALL
         decided_too = st.toggle("Decided ones too", key="odd-decided")
         ask_note()

@@ -40,10 +40,7 @@ def standing(place: Workspace, info: DatasetInfo) -> Standing:
     job = AuditJob(place, info.name)
     state = job.state()  # asked first: an audit that ends in between is then read below
     audit = audit_of(place, info.name)
-    current = audit is not None and (audit.manifest_hash, audit.split_hash) == (
-        info.manifest_hash,
-        info.split_hash,
-    )
+    current = audit is not None and audit.is_of(info.manifest_hash, info.split_hash)
     return Standing(audit, current, job, state)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from medxfer.audit.finding import Finding, Severity
+from medxfer.audit.finding import Finding
 from medxfer.audit.record import Audit
 from medxfer.audit.verdict import Trust
 from medxfer.data.library import DatasetInfo
+from medxfer.evaluation.severity import Severity
 from medxfer.ui.audit.line import badge
 from medxfer.ui.words import count, duration, plain, when
 

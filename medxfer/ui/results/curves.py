@@ -12,7 +12,7 @@ import streamlit as st
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import precision_recall, roc
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import Stamp
@@ -26,13 +26,6 @@ _WIDTH, _HEIGHT = 390, 440
 _GUESSING = {"color": MUTED, "width": 1.5, "dash": "dot"}
 
 
-def curve_classes(predictions: Predictions) -> tuple[int, ...]:
-    """The classes that get a curve: the finding of two, else each against the rest."""
-    if len(predictions.classes) == _TWO:
-        return (positive_class(predictions.classes),)
-    return tuple(range(len(predictions.classes)))
-
-
 def roc_figure(predictions: Predictions, classes: pd.DataFrame) -> go.Figure:
     """ROC curves with the diagonal of chance; classes without one are left out.
 
@@ -43,7 +36,7 @@ def roc_figure(predictions: Predictions, classes: pd.DataFrame) -> go.Figure:
         x=[0, 1], y=[0, 1], mode="lines", name="chance", hoverinfo="skip",
         line=_GUESSING,
     )  # fmt: skip
-    for cls in curve_classes(predictions):
+    for cls in judged_classes(predictions.classes):
         try:
             curve = roc(predictions, cls)
         except EvaluationError:
@@ -67,7 +60,7 @@ def precision_recall_figure(
     `estimates` as `intervals.estimates` gives them; the area of one class of several has none.
     """
     figure = _empty("recall", "precision")
-    for cls in curve_classes(predictions):
+    for cls in judged_classes(predictions.classes):
         try:
             curve = precision_recall(predictions, cls)
         except EvaluationError:
@@ -104,7 +97,7 @@ def draw_curves(
 ) -> None:
     """Both figures side by side; what has no curve says why."""
     missing = _missing(predictions)
-    if len(missing) < len(curve_classes(predictions)):
+    if len(missing) < len(judged_classes(predictions.classes)):
         left, right = st.columns(2)
         with left:
             _draw(roc_figure(predictions, classes), mark, f"{key}-roc", "ROC curve")
@@ -121,7 +114,7 @@ def draw_curves(
 
 def _missing(predictions: Predictions) -> list[str]:
     sentences = []
-    for cls in curve_classes(predictions):
+    for cls in judged_classes(predictions.classes):
         try:
             roc(predictions, cls)
         except EvaluationError as error:

@@ -14,10 +14,11 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import precision_recall, roc
 from medxfer.evaluation.intervals import class_estimates, estimates
+from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
 from medxfer.reports.stamp import Stamp, stamp
-from medxfer.ui.results.curves import curve_classes, precision_recall_figure, roc_figure
+from medxfer.ui.results.curves import precision_recall_figure, roc_figure
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import confusion_figure
 from medxfer.ui.results.training import epochs_table, training_figure
@@ -98,7 +99,7 @@ def _curves_of(
     predictions: Predictions, curve: Callable[[Predictions, int], pd.DataFrame]
 ) -> pd.DataFrame:
     parts = []
-    for cls in curve_classes(predictions):
+    for cls in judged_classes(predictions.classes):
         try:
             points = curve(predictions, cls)
         except EvaluationError:

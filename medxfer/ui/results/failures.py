@@ -31,7 +31,7 @@ def draw_failures(result: Result) -> None:
         whose = "" if cls is None else f" of “{plain(truth)}”"
         st.info(f"No {split_word(result.split).lower()} image{whose} was {what}.")
         return
-    known = int((predictions.truth >= 0).sum())
+    known = len(predictions.known)
     st.markdown(
         f"**{count(len(images), 'image')} of {known:,} called "
         f"{'wrongly, the most confident' if kind == WRONG else 'rightly, the closest calls'} "

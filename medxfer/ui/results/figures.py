@@ -172,7 +172,7 @@ def draw_classes(classes: pd.DataFrame) -> None:
 
 
 def _images(predictions: Predictions) -> str:
-    known = int((predictions.truth >= 0).sum())
+    known = len(predictions.known)
     patients = int(predictions.facts["patient"].nunique())
     # As many as images: either one each, or not known at all, which the data set's page says.
     words = count(known, "image")

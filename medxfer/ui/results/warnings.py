@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from medxfer.evaluation.alarms import Alarm
+from medxfer.evaluation.severity import Severity
 from medxfer.ui.words import plain
 
 
 def draw_alarms(alarms: Sequence[Alarm]) -> None:
     """One box a severity, the worst first: each alarm a sentence and what to do about it."""
-    worst = [alarm for alarm in alarms if alarm.severity == "blocking"]
-    serious = [alarm for alarm in alarms if alarm.severity == "serious"]
-    notes = [alarm for alarm in alarms if alarm.severity == "note"]
+    worst = [alarm for alarm in alarms if alarm.severity is Severity.BLOCKING]
+    serious = [alarm for alarm in alarms if alarm.severity is Severity.SERIOUS]
+    notes = [alarm for alarm in alarms if alarm.severity is Severity.NOTE]
     if worst:
         st.error(_told(worst, "Do not use these figures"), icon=":material/error:")
     if serious:
