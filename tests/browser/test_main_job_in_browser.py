@@ -30,6 +30,17 @@ def phantoms(tmp_path: Path) -> Path:
     return tmp_path / "phantoms" / "images"
 
 
+def settle(page: Page) -> None:
+    """Wait for a second without any request. Playwright's "networkidle" is no help: it stays
+    reached after the first page, and a download button fetches its file when it is drawn."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    seen = -1
+    while len(sent) > seen:
+        seen = len(sent)
+        page.wait_for_timeout(1000)
+
+
 @contextmanager
 def no_server_trip(page: Page) -> Iterator[None]:
     """Nothing is sent to the server within the block, neither a request nor a message."""
@@ -109,7 +120,7 @@ def explain_an_upload(page: Page, scan: Path) -> None:
     expect(heat).to_be_visible(timeout=60_000)
     expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible()
     slider = page.get_by_role("slider", name="Opacity of the heatmap")
-    page.wait_for_load_state("networkidle")  # what the page itself still fetches does not count
+    settle(page)
     with no_server_trip(page):
         slider.focus()
         for _ in range(20):
