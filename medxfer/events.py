@@ -6,6 +6,7 @@ draws their sum. Nobody parses a log. A metric that is not defined is `None`, ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -13,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Metrics = dict[str, float | None]
 """Figures by name: loss, accuracy, balanced_accuracy, auroc, f1."""
+
+Tell = Callable[[str, int, int], None]
+"""What long work outside of a run is watched by: is told the step in words, and how much of how
+much is done. It may raise to end the work."""
 
 
 class _Event(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,16 +21,18 @@ from medxfer.audit.patients import (
     size_findings,
 )
 from medxfer.audit.record import Audit, is_current
-from medxfer.audit.settling import kept_together, without_kept
+from medxfer.audit.settling import PICTURE_CHECKS, kept_together, without_kept
 from medxfer.audit.shortcuts import Shortcuts, shortcuts
-from medxfer.audit.work import Stopped, Tell, Work, Working
+from medxfer.audit.work import Stopped, Work, Working
 from medxfer.cache.room import CacheRoom
 from medxfer.cache.shelf import Rows
+from medxfer.data.corrections import Correction
 from medxfer.data.library import dataset_info, load_corrections, load_manifest
 from medxfer.data.manifest import PARTS, Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.data.staging import writing
 from medxfer.evaluation.severity import Severity
+from medxfer.events import Tell
 from medxfer.paths import Workspace
 
 __all__ = ["Audit", "Checks", "Stopped", "is_current", "load_audit", "run_audit"]
@@ -72,7 +74,7 @@ def run_audit(
     begun = time.monotonic()
     manifest = load_manifest(workspace, name)
     known = dataset_info(workspace, name).patients_known
-    kept = kept_together(load_corrections(workspace, name))
+    corrections = load_corrections(workspace, name)
     work = Work(tell or (lambda *_: None), should_stop)
     checks = checks or _checks()
     rows = np.arange(len(manifest), dtype=np.int64)
@@ -103,7 +105,7 @@ def run_audit(
         created=datetime.now(UTC),
         seconds=time.monotonic() - begun,
         images=len(manifest),
-        found=tuple(_findings(manifest, known, tables, short, kept)),
+        found=tuple(_findings(manifest, known, tables, short, corrections)),
         **_looked_at(known, short),
         left_out=short.left_out,
         note=short.note,
@@ -136,13 +138,14 @@ def _findings(
     known: bool,
     tables: dict[str, pd.DataFrame],
     short: Shortcuts,
-    kept: set[frozenset[str]],
+    corrections: Sequence[Correction],
 ) -> list[Finding]:
     # Whoever keeps two pictures says that they are not the same; equal pixels are all the same.
-    copies, near = tables["duplicates"], without_kept(tables["near_duplicates"], kept)
+    copies = tables["duplicates"]
+    near = without_kept(tables["near_duplicates"], kept_together(corrections))
     if not known:  # each image counts as a patient: that copies are of two says nothing
         copies, near = (pairs.assign(different_patients=False) for pairs in (copies, near))
-    quality = without_kept(tables["quality"], kept)
+    quality = without_kept(tables["quality"], kept_together(corrections, *PICTURE_CHECKS))
     return [
         *pair_findings("duplicates", "exact copies of each other", manifest, copies),
         *pair_findings("near_duplicates", "nearly the same", manifest, near),

@@ -12,10 +12,11 @@ import pandas as pd
 
 from medxfer.audit.finding import Finding
 from medxfer.audit.keeping import save_doubts
-from medxfer.audit.work import Tell, Work, Working
+from medxfer.audit.work import Work, Working
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.staging import writing
+from medxfer.events import Tell
 from medxfer.paths import Workspace
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +54,11 @@ class LabelDoubts:
         chance = 1 / len(self.joint)
         return self.balanced_accuracy >= chance + _LEARNABLE * (1 - chance)
 
-    def finding(self) -> Finding | None:
-        """What there is to say, in a sentence; None if no label is doubtful."""
+    def finding(self, settled: Collection[int] = ()) -> Finding | None:
+        """What there is to say, in a sentence; None if no label is doubtful.
+
+        `settled` are rows whose label a person looked at and called right: they do not count.
+        """
         if self.table is None or self.joint is None:
             return _nothing_said(self.reason)
         if not self.learnable:
@@ -63,7 +66,8 @@ class LabelDoubts:
                 "On patients it had not seen, a simple model on the network's features has a "
                 f"balanced accuracy of {self.balanced_accuracy:.2f}: too little to doubt labels by."
             )
-        wrong = int(self.table["likely_wrong"].sum())
+        likely = self.table[self.table["likely_wrong"]]
+        wrong = int((~likely["row"].isin(settled)).sum())
         if not wrong:
             return None
         images = int(self.table["doubt"].notna().sum())
@@ -71,7 +75,7 @@ class LabelDoubts:
             CHECK,
             Severity.SERIOUS if wrong >= _MANY * images else Severity.NOTE,
             f"{wrong:,} of {images:,} labels are probably wrong by what the network sees in images "
-            f"of other patients{_pairs(self.joint, images)}.",
+            f"of other patients{_pairs(self.joint, images)}{_settled(len(likely) - wrong)}.",
             "Look at them, the most doubtful first; relabel or exclude those that are wrong.",
         )
 
@@ -147,6 +151,10 @@ def _pairs(joint: pd.DataFrame, images: int) -> str:
     ]
     words = [f"{count:.0f} of '{was}' are '{true}'" for count, was, true in sorted(found)[::-1]]
     return f" (estimated: {', '.join(words[:_NAMED])})" if words else ""
+
+
+def _settled(labels: int) -> str:
+    return f"; {labels:,} more were looked at and called right" if labels else ""
 
 
 def _too_few(names: Sequence[str]) -> str:

@@ -19,10 +19,11 @@ from typing import Any, Literal
 
 from medxfer.audit.keeping import load_audit
 from medxfer.audit.record import Audit, is_current
-from medxfer.audit.work import Stopped, Tell
+from medxfer.audit.work import Stopped
 from medxfer.data.library import dataset_info, load_manifest
 from medxfer.data.staging import writing
 from medxfer.errors import DataError, MedxferError
+from medxfer.events import Tell
 from medxfer.files import write_json
 from medxfer.lock import held, is_held
 from medxfer.paths import DatasetPaths, Workspace

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from medxfer.audit.backbone import Backbone, best_backbone, is_here
+from medxfer.audit.doubts import CHECK as LABEL_DOUBTS
 from medxfer.audit.doubts import label_doubts
 from medxfer.audit.features import pooled_features
 from medxfer.audit.finding import Finding
+from medxfer.audit.settling import PICTURE_CHECKS, kept_together
 from medxfer.audit.strangers import finding as strangers_finding
 from medxfer.audit.strangers import strangers
 from medxfer.config import Depth, TrainConfig
+from medxfer.data.library import load_corrections
 from medxfer.data.manifest import PARTS, Manifest
 from medxfer.errors import WeightsError
 from medxfer.machine import choose
@@ -67,13 +70,24 @@ def ask_network(
     doubts = label_doubts(seen, labels, patients, manifest.classes)
     unlike = strangers(seen, labels, patients)
     said = pd.DataFrame({"row": []}) if doubts.table is None else doubts.table
-    found = (doubts.finding(), strangers_finding(unlike))
+    corrections = load_corrections(workspace, name)
+    right = _kept(table, kept_together(corrections, LABEL_DOUBTS))
+    fine = _kept(table, kept_together(corrections, *PICTURE_CHECKS))
+    found = (
+        doubts.finding(right),
+        strangers_finding(unlike[~unlike["row"].isin(fine)]),
+    )
     return NetworkAnswer(
         f"{backbone.weights}, ResNet-{backbone.depth}",
         said.assign(row=rows[said["row"].astype(int)]),
         unlike.assign(row=rows[unlike["row"]]),
         tuple(finding for finding in found if finding),
     )
+
+
+def _kept(table: pd.DataFrame, kept: set[frozenset[str]]) -> list[int]:
+    """The places in the table of images that someone called right as they are."""
+    return [row for row, image in enumerate(table["image"]) if frozenset({image}) in kept]
 
 
 def _found(workspace: Workspace, weights: str) -> Backbone:

@@ -16,6 +16,9 @@ OPEN, DROPPED, TOGETHER, KEPT = "", "dropped", "together", "kept"
 """How a pair stands: not decided; one is used for nothing; nothing parts them any more, neither
 the split nor the class; kept as it is."""
 
+PICTURE_CHECKS = ("quality", "strangers")
+"""The checks that find a picture odd, whatever its label."""
+
 
 def settled(
     pairs: pd.DataFrame, manifest: Manifest, corrections: Sequence[Correction]
@@ -36,13 +39,18 @@ def settled(
     return pd.Series(state, index=pairs.index, dtype="str")
 
 
-def kept_together(corrections: Sequence[Correction]) -> set[frozenset[str]]:
-    """The sets of images of which someone said that they are right as they are."""
+def kept_together(corrections: Sequence[Correction], *checks: str) -> set[frozenset[str]]:
+    """The sets of images of which someone said that they are right as they are.
+
+    With `checks`, only what was said because of one of these, or of none by name.
+    """
     counted = zip(corrections, in_force(corrections), strict=True)
     return {
         frozenset(correction.images)
         for correction, counts in counted
-        if counts and correction.action is Action.KEEP
+        if counts
+        and correction.action is Action.KEEP
+        and (not checks or correction.check in ("", *checks))
     }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+from medxfer.events import Tell
+
 Result = TypeVar("Result")
 Working = Generator[tuple[int, int], None, Result]
 """Yields (done, total) while it works and returns its result."""
-Tell = Callable[[str, int, int], None]
-"""Is told the step in words, and how much of how much is done."""
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error

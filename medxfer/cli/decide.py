@@ -1,4 +1,4 @@
-"""`medxfer decide`: temperature and operating point of a run, chosen on validation."""
+"""`medxfer decide`: what holds for a run's answers, chosen on validation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,25 @@ NONE = "none"
 _RULES = ("youden", "sensitivity", "specificity", "cost", "threshold", NONE)
 
 
+class _Share(click.ParamType):
+    """A share between 0 and 1, or `none`."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        if value == NONE:
+            return NONE
+        share = float(click.FLOAT.convert(value, param, ctx))
+        if not 0 < share <= 1:
+            self.fail(f"{value} is not a share above 0 and up to 1.", param, ctx)
+        return share
+
+
+_SHARE = _Share()
+
+
 @click.command()
 @click.argument("run")
 @click.option("--temperature", type=click.Choice(["on", "off"]),
@@ -29,18 +48,31 @@ _RULES = ("youden", "sensitivity", "specificity", "cost", "threshold", NONE)
               help="The least sensitivity or specificity, the cost of a miss over that of a false "
               "alarm, or the threshold itself.")  # fmt: skip
 @click.option("--prevalence", type=float, help="For cost: the share of cases (else as found).")
+@click.option("--uncertain", metavar="ACCURACY", type=_SHARE,
+              help="Leave images to a person around the threshold, as few as reach this accuracy "
+              "(0 to 1) among the others; none takes it back.")  # fmt: skip
+@click.option("--sets", metavar="RATE", type=_SHARE,
+              help="Conformal sets of classes that miss the truth in at most this share (0 to 1) "
+              "of images; none takes them back.")  # fmt: skip
+@click.option("--by-class", is_flag=True, help="With --sets: keep the promise in each class.")
 @command
 def decide(session: Session, run: str, **options: Any) -> None:
-    """Choose temperature and operating point on validation; without options show what is in force.
+    """Choose on validation what holds for a run's answers; without options show what is in force.
 
-    Both are stored with the run and hold for every figure from then on. Test figures seen before
-    are no longer those in force: looking again is a new look.
+    What is chosen is stored with the run and holds for every figure from then on. Test figures seen
+    before are no longer those in force: looking again is a new look.
     """
-    from medxfer.runs.decisions import decide_temperature, decisions, looks
+    from medxfer.runs.decisions import (
+        decide_band,
+        decide_sets,
+        decide_temperature,
+        decisions,
+        looks,
+    )
 
     place = session.workspace
     decisions(place, run)
-    if options["temperature"] or options["rule"]:
+    if any(options[name] is not None for name in ("temperature", "rule", "uncertain", "sets")):
         _make_sure_of_validation(session, run)
     if options["temperature"]:
         decide_temperature(place, run, on=options["temperature"] == "on")
@@ -48,6 +80,13 @@ def decide(session: Session, run: str, **options: Any) -> None:
         _decide_point(session, run, options["rule"], options["value"], options["prevalence"])
     elif options["value"] is not None or options["prevalence"] is not None:
         raise MedxferError("--value and --prevalence need a --rule.", "Name the rule.")
+    if options["uncertain"] is not None:
+        decide_band(place, run, None if options["uncertain"] == NONE else options["uncertain"])
+    if options["sets"] is not None:
+        rate = None if options["sets"] == NONE else options["sets"]
+        decide_sets(place, run, rate, by_class=options["by_class"])
+    elif options["by_class"]:
+        raise MedxferError("--by-class needs --sets.", "Give the share that may be missed.")
     decided, seen = decisions(place, run), looks(place, run)
     values = {
         "run": run,
@@ -80,17 +119,31 @@ def _decide_point(
 
 
 def _told(decided: Decisions) -> str:
-    temperature, point = decided.temperature, decided.operating_point
+    temperature, point, band, sets = (
+        decided.temperature, decided.operating_point, decided.band, decided.sets
+    )  # fmt: skip
+    lines = ["No temperature was fitted."]
     if temperature:
-        state = "on" if temperature.on else "off"
-        first = f"Temperature {temperature.value:.3f}, {state}."
-    else:
-        first = "No temperature was fitted."
+        by = ", since training did not count all images alike" * temperature.after_training
+        lines = [f"Temperature {temperature.value:.3f}, {'on' if temperature.on else 'off'}{by}."]
     if point is None:
-        return f"{first}\nNo operating point: the most probable class is called."
-    asked = "" if point.value is None else f" {point.value:g}"
-    return (
-        f"{first}\nOperating point by {point.rule}{asked}: threshold {decided.threshold:.3f}; on "
-        f"{point.n} validation images sensitivity {point.sensitivity:.3f}, specificity "
-        f"{point.specificity:.3f}."
-    )
+        lines.append("No operating point: the most probable class is called.")
+    else:
+        asked = "" if point.value is None else f" {point.value:g}"
+        lines.append(
+            f"Operating point by {point.rule}{asked}: threshold {decided.threshold:.3f}; on "
+            f"{point.n} validation images sensitivity {point.sensitivity:.3f}, specificity "
+            f"{point.specificity:.3f}."
+        )
+    if band:
+        lines.append(
+            f"No answer between {band.low:.3f} and {band.high:.3f}: {100 * band.share:.1f} % of "
+            f"{band.n} validation images."
+        )
+    if sets:
+        within = " within each class" * sets.by_class
+        lines.append(
+            f"Conformal sets hold the truth in {100 * (1 - sets.error_rate):g} %{within}, "
+            f"calibrated on {sets.n} validation images."
+        )
+    return "\n".join(lines)

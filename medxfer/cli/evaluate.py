@@ -12,6 +12,7 @@ from medxfer.cli.judging import decided_values, looks_values, shown
 from medxfer.cli.output import Session, command, say, table
 from medxfer.data.manifest import Split
 from medxfer.errors import MedxferError
+from medxfer.reports.blocks import interval
 
 if TYPE_CHECKING:  # scipy and torch take seconds, which `--help` need not spend
     from medxfer.evaluation.alarms import Part
@@ -78,6 +79,7 @@ def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]
     part = judged_part(predictions, split, decided)
     seen = looks(place, run)
     alarms = _alarms(session, run, split, part, decided)
+    abstaining, told = _abstaining(part.predictions, split, decided)
     if split is Split.TEST:
         say(f"{seen.sentence}.")
     values = {
@@ -85,6 +87,7 @@ def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]
         "split": str(split),
         **_figures(part),
         **decided_values(decided),
+        **abstaining,
         "test_set": looks_values(seen),
         "alarms": [vars(alarm) for alarm in alarms],
     }
@@ -93,6 +96,7 @@ def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]
         shown(part.estimates),
         "",
         _matrix(part.predictions),
+        *told,
         *(f"{alarm.severity.capitalize()}: {alarm.problem} {alarm.remedy}" for alarm in alarms),
         f"{seen.sentence}.",
     ]
@@ -160,6 +164,32 @@ def _figures(part: Part) -> dict[str, Any]:
         "calibration": part.calibration.to_json() if part.calibration else None,
         "confusion_matrix": matrix(part.predictions).tolist(),
     }
+
+
+def _abstaining(
+    predictions: Predictions, split: Split, decided: Decisions
+) -> tuple[dict[str, Any], list[str]]:
+    """What band and sets in force come to; sets only on images they were not calibrated on."""
+    from medxfer.evaluation.conformal import coverage
+    from medxfer.evaluation.uncertain import outside
+
+    values: dict[str, Any] = {"outside_band": None, "coverage": None}
+    lines = []
+    if decided.band:
+        found = outside(predictions, decided.band)
+        values["outside_band"] = found.to_json()
+        lines.append(
+            f"Left to a person {interval(found.uncertain)}; of the others right "
+            f"{interval(found.accuracy)}."
+        )
+    if decided.sets and split is Split.TEST:
+        held = coverage(decided.sets, predictions)
+        values["coverage"] = held.to_json()
+        lines.append(
+            f"Conformal sets hold the truth in {interval(held.overall)}, promised "
+            f"{held.promised:g}."
+        )
+    return values, lines
 
 
 def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decisions) -> list[Any]:

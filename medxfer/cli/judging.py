@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def decided_values(decided: Decisions) -> dict[str, Any]:
-    """Temperature and operating point in force; None where there is none."""
+    """What is in force; None where there is none."""
     temperature = decided.temperature
     point, line = decided.operating_point, decided.point
     return {
@@ -20,11 +20,14 @@ def decided_values(decided: Decisions) -> dict[str, Any]:
             "value": temperature.value,
             "on": temperature.on,
             "images": temperature.images,
+            "after_training": temperature.after_training,
             "time": temperature.time.isoformat(),
         },
         "operating_point": point and line and (
             point.to_json() | {"threshold_now": decided.threshold, "time": line.time.isoformat()}
         ),
+        "uncertain_band": decided.band and decided.band.to_json(),
+        "conformal_sets": decided.sets and decided.sets.to_json(),
     }  # fmt: skip
 
 
@@ -33,6 +36,7 @@ def looks_values(looks: Looks) -> dict[str, Any]:
     return {
         "opened": looks.total,
         "opened_by_this_run": looks.this_run,
+        "opened_under_other_splits": looks.other_splits,
         "first": looks.first.isoformat() if looks.first else None,
         "sentence": looks.sentence,
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 
+from medxfer.errors import EvaluationError
 from medxfer.evaluation.bootstrap import draws
 from medxfer.evaluation.curves import Flags, ends_of_ties, roc
+from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around
@@ -48,6 +52,20 @@ def roc_band(
     ends = np.array([(it.low, it.high) for it in band], dtype=np.float64)
     ends[-1] = 1  # whatever the images: who calls all finds all
     return pd.DataFrame({"fpr": fpr, "tpr": tpr, "low": ends[:, 0], "high": ends[:, 1]})
+
+
+def roc_bands(predictions: Predictions, most: int = 4) -> dict[int, pd.DataFrame]:
+    """`roc_band` of the positive of two classes, or of the first of more, by class index.
+
+    Classes without a curve, or whose curve has no interval, are left out.
+    """
+    bands = {}
+    for cls in judged_classes(predictions.classes)[:most]:
+        with suppress(EvaluationError):
+            band = roc_band(predictions, cls)
+            if band["low"].notna().all():
+                bands[cls] = band
+    return bands
 
 
 def _curve(weights: Floats, positive: Flags, last: Ints, fpr: Floats) -> Floats:

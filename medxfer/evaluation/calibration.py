@@ -20,8 +20,8 @@ from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.proportion import of_patients
 
 BINNING = (
-    "Expected calibration error (Guo et al. 2017) over at most 10 bins with equally many images; "
-    "it comes out too high when images are few, even for right probabilities."
+    "Expected calibration error (as Guo et al. 2017, but over at most 10 bins with equally many "
+    "images); it comes out too high when images are few, even for right probabilities."
 )
 _TWO = 2
 _BINS = 10
@@ -252,7 +252,7 @@ def _percentiles(value: float, drawn: Floats) -> Estimate:
 
 
 def _reflected(estimate: Estimate, error_if_right: float) -> Estimate:
-    """The basic bootstrap interval (Davison and Hinkley 1997, 5.6), cut to 0 and 1.
+    """The basic bootstrap interval (Davison and Hinkley 1997, equation 5.6), cut to 0 and 1.
 
     Resampling adds to the calibration error what sampling already added once; reflecting takes
     it away again instead of counting it twice. An error that right probabilities would show as

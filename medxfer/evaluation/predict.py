@@ -13,6 +13,7 @@ from medxfer.data.manifest import Manifest, Split
 from medxfer.data.pixel_store import PixelStore
 from medxfer.evaluation.pictures import Batch, Pictures
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Tell
 from medxfer.machine import Machine
 from medxfer.models.freezing import evaluating
 
@@ -24,6 +25,7 @@ def predict(
     room: CacheRoom,
     machine: Machine,
     batch_size: int = 32,
+    tell: Tell = lambda *_: None,
 ) -> Predictions:
     """What the network says of every image of a split.
 
@@ -33,13 +35,13 @@ def predict(
     """
     rows = manifest.rows(split)
     with PixelStore(room, manifest) as store:
-        for _ in store.fill(rows):
-            pass
+        for done, total in store.fill(rows):
+            tell("Opening pictures", done, total)
         pictures = Pictures(store, manifest.targets(), machine)
         steps = predicting(model, manifest.part(split), pictures.judged(rows, batch_size), machine)
         while True:
             try:
-                next(steps)
+                tell("Asking the network", next(steps), len(rows))
             except StopIteration as end:
                 predictions: Predictions = end.value
                 return predictions

@@ -13,6 +13,7 @@ from medxfer.evaluation.conformal import PROMISE
 from medxfer.evaluation.failures import barely_right, confidently_wrong
 from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.prevalence import at_prevalence
+from medxfer.evaluation.uncertain import outside
 from medxfer.reports.blocks import (
     Block,
     Chart,
@@ -34,12 +35,14 @@ _TWO = 2
 
 
 def operating_section(recorded: Recorded) -> Section:
-    """Temperature and threshold: how and on what they were chosen, and what they come to."""
+    """What was decided about answers: how and on what it was chosen, and what it comes to."""
     decided, final = recorded.decisions, recorded.final
     temperature, point = decided.temperature, decided.operating_point
     facts = [("Output", "a probability for each class, which sum to 1")]
     if temperature:
         state = "on" if temperature.on else "off"
+        if temperature.after_training:
+            state += " since training did not count all images alike"
         facts.append((
             "Temperature",
             f"{temperature.value:.3f}, {state}; fitted on {temperature.images:,} validation images "
@@ -58,6 +61,7 @@ def operating_section(recorded: Recorded) -> Section:
         ]  # fmt: skip
     else:
         facts.append(("Operating point", "none chosen: the most probable class is called"))
+    facts += _abstaining(recorded)
     blocks: list[Block] = [facts_table("In force", facts)]
     if final:
         blocks += _predictive_values(final)
@@ -123,6 +127,35 @@ def failures_section(recorded: Recorded) -> Section | None:
             _cases("Barely right", barely_right(predictions, most=_MOST_FAILURES)),
         ),
     )
+
+
+def _abstaining(recorded: Recorded) -> Iterator[tuple[str, str]]:
+    decided, final = recorded.decisions, recorded.final
+    band, line, sets = decided.band, decided.band_line, decided.sets
+    if band is None or line is None:
+        yield "Uncertain band", "none: every image gets an answer"
+    else:
+        yield (
+            "Uncertain band",
+            f"no answer from {number(band.low)} to below {number(band.high)} of "
+            f"'{_positive(recorded)}', the narrowest with {100 * line.accuracy:g} % right answers "
+            f"on {band.n:,} validation images, chosen on {line.time:%Y-%m-%d %H:%M} UTC",
+        )
+        if final:
+            found = outside(final.predictions, band)
+            yield (
+                f"With it on {final.split.words}",
+                f"left to a person {interval(found.uncertain)}; of the answers right "
+                f"{interval(found.accuracy)}, sensitivity {interval(found.sensitivity)}, "
+                f"specificity {interval(found.specificity)}",
+            )
+    if sets:
+        within = ", within each class" if sets.by_class else ""
+        yield (
+            "Conformal sets",
+            f"hold the truth in {100 * (1 - sets.error_rate):g} %{within}; calibrated on "
+            f"{sets.n:,} validation images (see Calibration)",
+        )
 
 
 def _predictive_values(final: Judged) -> Iterator[Block]:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.alarms import Part
-from medxfer.evaluation.bands import roc_band
+from medxfer.evaluation.bands import roc_bands
 from medxfer.evaluation.confusion import matrix
+from medxfer.evaluation.curves import roc
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.positive import judged_classes, positive_class
 from medxfer.evaluation.predictions import Ints
@@ -145,17 +146,19 @@ def _in_detail(part: Judged) -> Iterator[Block]:
 
 def _roc_lines(part: Judged) -> list[Line]:
     """The curve of the positive of two classes, or of the first of more; none where undefined."""
-    classes = part.predictions.classes
+    classes, bands = part.predictions.classes, roc_bands(part.predictions, _MOST_CURVES)
     lines = []
     for cls in judged_classes(classes)[:_MOST_CURVES]:
         try:
-            curve = roc_band(part.predictions, cls)
+            curve = roc(part.predictions, cls)
         except EvaluationError:
             continue
-        x, y, *band = (curve[name].tolist() for name in ("fpr", "tpr", "low", "high"))
-        drawn = band if curve["low"].notna().all() else (None, None)
+        x, y = curve["false_positive_rate"].tolist(), curve["true_positive_rate"].tolist()
+        low = high = None
+        if cls in bands:
+            x, y, low, high = (bands[cls][name].tolist() for name in ("fpr", "tpr", "low", "high"))
         area = number(_estimate(part.classes.iloc[cls], "auroc").value)
-        lines.append(Line(f"AUROC {area}, {classes[cls]}", x, y, *drawn))
+        lines.append(Line(f"AUROC {area}, {classes[cls]}", x, y, low, high))
     return lines
 
 

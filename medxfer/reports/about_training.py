@@ -81,7 +81,9 @@ def origin_section(recorded: Recorded) -> Section:
             ("Data set (images, labels, patients), SHA-256", recorded.started.manifest_hash),
             ("Split, SHA-256", recorded.started.split_hash),
         ]
-    hashes.append(("Decisions (temperature, threshold)", recorded.decisions.fingerprint))
+    hashes.append(
+        ("Decisions (temperature, threshold, band, sets)", recorded.decisions.fingerprint)
+    )
     hashes.append(("Network, SHA-256", recorded.weights_sha256))
     return Section(
         "origin",
@@ -103,11 +105,12 @@ def duration(seconds: float | None) -> str:
 def _how_it_works(recorded: Recorded) -> Text:
     config = recorded.run.config
     return Text(
-        f"A ResNet-{config.depth} takes one picture and answers with a probability for each class; "
-        "pictures are its only input. Each is read with its orientation, scaled to a short side of "
-        "256 pixels, cropped at the centre to 224 × 224 and normalised with the means and standard "
-        "deviations of ImageNet. The network was trained on the training part; the epoch with the "
-        f"best validation figure ({config.monitor}) was kept. No ensemble."
+        f"A ResNet-{config.depth} (He et al. 2016) takes one picture and answers with a "
+        "probability for each class; pictures are its only input. Each is read with its "
+        "orientation, scaled to a short side of 256 pixels, cropped at the centre to 224 × 224 and "
+        "normalised with the means and standard deviations of ImageNet. The network was trained on "
+        "the training part; the epoch with the best validation figure "
+        f"({config.monitor}) was kept. No ensemble."
     )
 
 

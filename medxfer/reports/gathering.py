@@ -151,7 +151,7 @@ def gather(
         validation=validation,
         test=test,
         subgroups=_subgroups(source, final, told),
-        coverage=_coverage(validation, test),
+        coverage=_coverage(decided, validation, test),
         externals=_externals(workspace, run, decided, final),
         alarms=tuple(_alarms(loaded, source, validation, test)),
         weights_sha256=kept_weights(loaded),
@@ -258,12 +258,15 @@ def _subgroups(
     return tuple(found)
 
 
-def _coverage(validation: Judged | None, test: Judged | None) -> Coverage | None:
-    """Of sets calibrated on validation, on test; None where there is nothing to measure on."""
+def _coverage(
+    decided: Decisions, validation: Judged | None, test: Judged | None
+) -> Coverage | None:
+    """Of the sets in use, else of usual ones calibrated on validation, on test; None without."""
     if validation is None or test is None:
         return None
     try:
-        return coverage(conformal(validation.predictions, _ERROR_RATE), test.predictions)
+        sets = decided.sets or conformal(validation.predictions, _ERROR_RATE)
+        return coverage(sets, test.predictions)
     except EvaluationError:
         return None
 

@@ -46,6 +46,8 @@ class TemperatureLine(_Line):
     on: bool
     images: int
     """Of validation, with a known truth, that it was fitted on."""
+    after_training: bool = False
+    """Fitted by the run itself, since training had weighed the classes; not asked for."""
 
 
 class PointLine(_Line):
@@ -57,6 +59,28 @@ class PointLine(_Line):
     """That the probabilities had been divided by when the threshold was chosen; 1: none."""
 
 
+class BandLine(_Line):
+    """An uncertain band was chosen on validation, or taken back.
+
+    It belongs to the temperature and threshold of the lines before it.
+    """
+
+    kind: Literal["uncertain_band"] = "uncertain_band"
+    band: dict[str, Any] | None
+    accuracy: float
+    """That was wished for among the answers given, 0 to 1."""
+
+
+class SetsLine(_Line):
+    """Conformal sets were calibrated on validation, or taken back.
+
+    They belong to the temperature of the lines before.
+    """
+
+    kind: Literal["conformal_sets"] = "conformal_sets"
+    sets: dict[str, Any] | None
+
+
 class Opening(_Line):
     """A person looked at figures of the test set, under the decisions then in force."""
 
@@ -64,7 +88,7 @@ class Opening(_Line):
     run: str
     by: By
     fingerprint: str
-    """Of temperature and threshold."""
+    """Of all that was decided."""
     temperature: float
     threshold: float | None
     data: str
@@ -72,7 +96,8 @@ class Opening(_Line):
     split_hash: str
 
 
-Line = TemperatureLine | PointLine | Opening
+Decision = TemperatureLine | PointLine | BandLine | SetsLine
+Line = Decision | Opening
 
 _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind")])
 

@@ -11,6 +11,7 @@ from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError, RunError
 from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Tell
 from medxfer.machine import choose
 from medxfer.paths import Workspace
 from medxfer.runs.loading import load_model
@@ -18,7 +19,9 @@ from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import load_run, trained_on
 
 
-def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
+def evaluated(
+    workspace: Workspace, run: str, split: Split, tell: Tell = lambda *_: None
+) -> Predictions:
     """What the run's best network says of one split; kept with the run once it is known.
 
     Raises:
@@ -44,7 +47,8 @@ def evaluated(workspace: Workspace, run: str, split: Split) -> Predictions:
     model = loaded.model.to(machine.device)
     room = CacheRoom(workspace.cache)
     try:
-        predictions = predict(model, manifest, split, room, machine, loaded.config.batch_size)
+        batch = loaded.config.batch_size
+        predictions = predict(model, manifest, split, room, machine, batch, tell)
         predictions.save(workspace.run(run).predictions(split))
     except OSError as error:
         raise RunError(

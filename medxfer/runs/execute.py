@@ -15,15 +15,16 @@ from torchvision.models import ResNet
 
 from medxfer import lock
 from medxfer.cache.room import CacheRoom
-from medxfer.config import TrainConfig
+from medxfer.config import Imbalance, TrainConfig
 from medxfer.data.manifest import PARTS, Manifest, Split
-from medxfer.errors import MedxferError, RunError
+from medxfer.errors import EvaluationError, MedxferError, RunError
 from medxfer.events import (
     EpochFinished,
     Event,
     Failed,
     Finished,
     Fitted,
+    Note,
     PhasePlan,
     PredictionsSaved,
     Started,
@@ -35,6 +36,7 @@ from medxfer.models.resnet import build, parameters_by_stage
 from medxfer.models.weights.load import apply
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
+from medxfer.runs.decisions import decide_temperature
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge
@@ -133,9 +135,24 @@ def _events(
         if predictions is not None:
             predictions.save(paths.predictions(split))
             yield PredictionsSaved(split=split, images=len(predictions))
+    if config.imbalance is not Imbalance.NONE:
+        yield from _tempered(workspace, run)
     seconds = time.monotonic() - begin
     stopped = stopped or should_stop()
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)
+
+
+def _tempered(workspace: Workspace, run: str) -> Iterator[Event]:
+    """Switch the temperature on, if validation allows one."""
+    try:
+        decided = decide_temperature(workspace, run, after_training=True)
+    except (EvaluationError, RunError):
+        return  # too few images, or none: the calibration page says so
+    text = (
+        "Training did not count all images alike, which moves probabilities. They are corrected "
+        f"by a temperature of {decided.divisor:.2f}, fitted on validation."
+    )
+    yield Note(text=text)
 
 
 class _Keeper:

@@ -16,6 +16,7 @@ from medxfer.data.manifest import PARTS, Manifest, Split
 from medxfer.errors import DataError, RunError
 from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Tell
 from medxfer.machine import choose
 from medxfer.paths import Workspace
 from medxfer.runs.external_record import External, save_external
@@ -31,6 +32,7 @@ def evaluate_external(
     data: str,
     matching: Matching | None = None,
     split: Split | None = None,
+    tell: Tell = lambda *_: None,
 ) -> tuple[External, Predictions]:
     """What the run's best network says of another data set; kept with the run.
 
@@ -67,7 +69,7 @@ def evaluate_external(
             f"{int((wanted & known).sum())} that the run's own data set holds as well.",
             "Choose another part, or match more classes.",
         )
-    predictions = _asked(workspace, loaded, manifest, settled, rows)
+    predictions = _asked(workspace, loaded, manifest, settled, rows, tell)
     left_out = manifest.table[wanted & ~matched]["label"].value_counts()
     record = External(
         data=data,
@@ -99,6 +101,7 @@ def _asked(
     manifest: Manifest,
     matching: Matching,
     rows: pd.Series[bool],
+    tell: Tell,
 ) -> Predictions:
     """The network's answers about some rows, with the truth in the run's own classes.
 
@@ -112,7 +115,8 @@ def _asked(
     machine = choose(loaded.config)
     model = loaded.model.to(machine.device)
     room = CacheRoom(workspace.cache)
-    answers = predict(model, translated, Split.TEST, room, machine, loaded.config.batch_size)
+    batch = loaded.config.batch_size
+    answers = predict(model, translated, Split.TEST, room, machine, batch, tell)
     parts = manifest.table["split"][rows].to_numpy()
     return replace(answers, facts=answers.facts.assign(split=parts))
 

@@ -86,6 +86,26 @@ def test_flipped_labels_come_first(seed: int) -> None:
     assert "of 400 labels are probably wrong" in finding.problem
 
 
+def test_labels_that_someone_called_right_do_not_count() -> None:
+    table = pd.DataFrame(
+        {
+            "row": [4, 2, 0, 1],
+            "doubt": [0.9, 0.8, 0.2, 0.1],
+            "likely_wrong": [True, True, False, False],
+        }
+    )
+    joint = pd.DataFrame([[0.5, 0.0], [0.0, 0.5]], index=["a", "b"], columns=["a", "b"])
+    doubts = LabelDoubts(table, joint, 0.9)
+    found = doubts.finding()
+    assert found is not None
+    assert found.problem.startswith("2 of 4 labels")
+    settled = doubts.finding(settled=[2, 0])
+    assert settled is not None
+    assert settled.problem.startswith("1 of 4 labels")
+    assert "1 more were looked at and called right" in settled.problem
+    assert doubts.finding(settled=[2, 4]) is None
+
+
 def test_right_labels_of_distinct_classes_are_not_doubted() -> None:
     features, labels, patients = cohort(apart=20)
     found = label_doubts(features, list(labels), patients, CLASSES)

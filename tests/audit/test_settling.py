@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from medxfer.audit.pairs import pair_table
-from medxfer.audit.settling import copies_to_drop, kept_together, settled, without_kept
+from medxfer.audit.settling import (
+    PICTURE_CHECKS,
+    copies_to_drop,
+    kept_together,
+    settled,
+    without_kept,
+)
 from medxfer.data.corrections import Action, Correction, apply
 from medxfer.data.manifest import COLUMNS, Manifest, Split
 
@@ -84,3 +90,13 @@ def test_what_was_kept_is_taken_out_whichever_way_round() -> None:
     odd = pd.DataFrame({"image": ["5", "1"], "reason": ["dark", "dark"]})
     assert list(without_kept(odd, kept)["image"]) == ["1"]
     assert list(without_kept(odd.head(0), kept).columns) == ["image", "reason"]
+
+
+def test_what_a_check_asks_about_is_kept_for_it_only() -> None:
+    label = decided(Action.KEEP, "1").model_copy(update={"check": "label_doubts"})
+    picture = decided(Action.KEEP, "2").model_copy(update={"check": "quality"})
+    anyhow = decided(Action.KEEP, "3")
+    made = [label, picture, anyhow]
+    assert kept_together(made, "label_doubts") == {frozenset("1"), frozenset("3")}
+    assert kept_together(made, *PICTURE_CHECKS) == {frozenset("2"), frozenset("3")}
+    assert kept_together(made) == {frozenset("1"), frozenset("2"), frozenset("3")}

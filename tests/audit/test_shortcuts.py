@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from medxfer.audit.audit import run_audit
 from medxfer.audit.shortcuts import Shortcut, Shortcuts, shortcuts
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
@@ -113,3 +115,27 @@ def test_chest_xray_gives_its_class_away_by_size_and_the_nih_set_does_not(
     assert "has_box" in nih.left_out
     assert {one.key for one in nih.rows if one.flagged} <= {"file_size"}
     assert all(one.severity in (None, Severity.NOTE) for one in nih.rows)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("place", [(0.04, 0.04), (0.72, 0.9)])
+def test_a_grey_tag_burnt_into_one_class_is_flagged(
+    pack: Callable[[str], Path], workspace: Workspace, tmp_path: Path, place: tuple[float, float]
+) -> None:
+    """A plain patch of a thirtieth of the width's square, as a scanner or an archive stamps it."""
+    table = pd.read_csv(pack("nih-cxr-320") / "manifest.csv", dtype=str)
+    folder = tmp_path / "tagged"
+    for file, label in zip(table["file"], table["label"], strict=True):
+        with Image.open(pack("nih-cxr-320") / file) as opened:
+            image = opened.convert("L")
+        if label == "No_findings":
+            left, top = (round(share * image.width) for share in place)
+            image.paste(120, (left, top, left + 30, top + 12))
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        image.save(folder / label / Path(file).name, quality=90)
+    import_source(workspace, folder, ImportOptions(name="tagged"))
+    audit = run_audit(workspace, "tagged")
+    marks = audit.tables["shortcuts"].set_index("key")
+    assert marks.loc["corners", "flagged"]
+    assert marks.loc["corners", "auroc"] > 0.9
+    assert any("marks" in finding.problem for finding in audit.findings)

@@ -101,9 +101,33 @@ def test_decisions_hold_for_what_is_shown(call: Callable[..., Any], made: Made) 
     assert "Operating point by youden: threshold" in text
 
 
+def test_band_and_sets_are_kept_and_measured_on_test(call: Callable[..., Any], made: Made) -> None:
+    decided = call("decide", made.run, "--uncertain", 0.9, "--sets", 0.2, "--by-class")
+    assert decided["uncertain_band"]["low"] < 0.5 < decided["uncertain_band"]["high"]
+    assert decided["conformal_sets"]["by_class"] is True
+    on_validation = call("evaluate", made.run)
+    assert on_validation["outside_band"]["accuracy"]["value"] >= 0.9
+    assert on_validation["coverage"] is None, "they were calibrated on it"
+    judged = call("evaluate", made.run, "--split", "test")
+    answers = load_predictions(made.workspace, made.run, "test")
+    score = answers.probabilities[:, 1 if answers.classes[0] == "healthy" else 0]
+    band = decided["uncertain_band"]
+    between = (score >= band["low"]) & (score < band["high"])
+    assert judged["outside_band"]["uncertain"]["value"] == pytest.approx(between.mean())
+    assert judged["coverage"]["promised"] == pytest.approx(0.8)
+    assert 0 < judged["coverage"]["coverage"]["value"] <= 1
+    text = said(made.workspace, "evaluate", made.run, "--split", "test")
+    assert "Left to a person" in text
+    assert "Conformal sets hold the truth in" in text
+    assert "No answer between" in said(made.workspace, "decide", made.run)
+    off = call("decide", made.run, "--uncertain", "none", "--sets", "none")
+    assert (off["uncertain_band"], off["conformal_sets"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
+        (["decide", "RUN", "--by-class"], "needs --sets"),
         (["decide", "RUN", "--value", "0.9"], "need a --rule"),
         (["decide", "RUN", "--rule", "none", "--value", "1"], "takes no value"),
         (["decide", "RUN", "--rule", "sensitivity"], "does not go with the rule"),

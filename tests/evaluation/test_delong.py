@@ -19,9 +19,9 @@ OVARIAN = """
 3.5 6.2 5 1  2.9 5.7 9 0  2.1 4.8 7 1  2.8 6.2 8 0  4.0 7.0 7 1  3.3 5.7 6 1  3.7 6.9 5 1
 3.6 6.6 5 1
 """
-"""The patients of DeLong, DeLong and Clarke-Pearson (1988): albumin, total protein, K-G score,
-outcome. From the SAS/STAT manual, PROC LOGISTIC, "Comparing Receiver Operating Characteristic
-Curves"."""
+"""The 43 complete of 49 patients of DeLong, DeLong and Clarke-Pearson (1988): albumin, total
+protein, K-G score, outcome. From the SAS/STAT manual, PROC LOGISTIC, "Comparing Receiver Operating
+Characteristic Curves", whose figures leave out the other six."""
 
 
 def test_the_published_example() -> None:
@@ -39,6 +39,19 @@ def test_the_published_example() -> None:
         assert test is not None
         assert test.p is not None
         assert (test.difference, test.standard_error, test.p) == pytest.approx(expected, abs=6e-5)
+
+
+def test_published_ratings_with_many_ties() -> None:
+    """Hanley and McNeil (1982), table I, 109 CT scans rated 1 to 5; DeLong's error and interval as
+    the Stata manual gives them ([R] roctab, hanley.dta)."""
+    normal, abnormal = [33, 6, 6, 11, 2], [3, 2, 2, 11, 33]
+    rating = np.concatenate([np.repeat(np.arange(1.0, 6), n) for n in (normal, abnormal)])
+    found = areas(np.arange(109) >= 58, rating[None])
+    assert found is not None
+    area, error = float(found.values[0]), float(np.sqrt(found.covariance[0, 0]))
+    assert (area, error) == pytest.approx((0.8932, 0.0307), abs=5e-5)
+    ends = area - 1.959964 * error, area + 1.959964 * error
+    assert ends == pytest.approx((0.83295, 0.95339), abs=6e-6)
 
 
 def by_definition(positive: Flags, scores: Floats, patient: Ints) -> Floats:

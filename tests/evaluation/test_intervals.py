@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up import made_up, predictions_of
 from scipy.stats import binomtest
@@ -12,7 +13,7 @@ from scipy.stats import t as student
 from sklearn import metrics as reference
 
 from medxfer.errors import EvaluationError
-from medxfer.evaluation.bands import roc_band
+from medxfer.evaluation.bands import roc_band, roc_bands
 from medxfer.evaluation.delong import areas
 from medxfer.evaluation.intervals import CLASS_FIGURES, class_estimates, estimates
 from medxfer.evaluation.metrics import report, summary
@@ -190,6 +191,16 @@ def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     assert band.iloc[-1].tolist() == [1, 1, 1, 1]
     with pytest.raises(EvaluationError, match="ROC curve"):
         roc_band(predictions.only(predictions.truth == 0), 1)
+
+
+def test_each_class_that_has_a_curve_has_its_band() -> None:
+    predictions = made_up(150, 4)
+    assert list(roc_bands(predictions)) == [0, 1, 2, 3]
+    assert list(roc_bands(predictions, most=2)) == [0, 1]
+    pd.testing.assert_frame_equal(roc_bands(predictions)[2], roc_band(predictions, 2))
+    two = made_up(60)
+    assert list(roc_bands(two)) == [1]
+    assert roc_bands(two.only(two.truth == 0)) == {}
 
 
 @pytest.mark.parametrize("classes", [2, 10])

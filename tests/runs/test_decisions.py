@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 from recorded import Made, make, make_data, make_run
 
-from medxfer.data.library import delete_dataset, load_manifest, resplit
+from medxfer.data.library import delete_dataset, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError, RunError
+from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.metrics import summary
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.temperature import fit_temperature
+from medxfer.evaluation.uncertain import uncertain_band
 from medxfer.paths import Workspace
 from medxfer.runs import decision_log
 from medxfer.runs.decisions import (
     Decisions,
+    decide_band,
     decide_operating_point,
+    decide_sets,
     decide_temperature,
     decisions,
     judged,
@@ -78,25 +82,25 @@ def test_looks_at_other_runs_of_the_same_data_and_split_count_too(
     place = made.workspace
     other = make_run(place, made.data, seed=1)
     open_test(place, other, "page")
-    manifest = load_manifest(place, made.data)
     assert looks(place, made.run).sentence == "Test set opened once (this run: never)"
     open_test(place, made.run, "page")
-    found = openings_of_data(place, made.data, manifest.split_hash)
+    found = openings_of_data(place, made.data)
     assert [look.run for look in found] == [other, made.run]
     assert [str(look.by) for look in found] == ["page", "page"]
-    assert openings_of_data(place, "another", manifest.split_hash) == []
-    assert openings_of_data(place, made.data, "another split") == []
+    assert openings_of_data(place, "another") == []
     again = make_data(place, tmp_path / "again", "other name")
     same = make_run(place, again)
     assert looks(place, same).total == 2, "the same images under another name"
 
 
-def test_a_new_split_is_a_new_test_set(made: Made) -> None:
+def test_a_new_split_is_a_new_test_set_but_the_looks_before_are_told(made: Made) -> None:
     place = made.workspace
     open_test(place, made.run, "page")
     resplit(place, made.data, keep_given=False, seed=3)
-    assert looks(place, make_run(place, made.data)).total == 0
-    assert looks(place, made.run).total == 1
+    later = looks(place, make_run(place, made.data))
+    assert (later.total, later.other_splits) == (0, 1)
+    assert later.sentence == ("Test set not opened yet; 1 more under other splits of this data set")
+    assert (looks(place, made.run).total, looks(place, made.run).other_splits) == (1, 0)
 
 
 def test_deleting_a_run_or_its_data_set_undoes_no_look(made: Made) -> None:
@@ -218,3 +222,50 @@ def test_what_cannot_be_fitted_decides_nothing(made: Made) -> None:
 def test_decisions_do_not_pay_for_torch() -> None:
     code = "import sys, medxfer.runs.decisions; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_uncertain_band_is_kept_and_follows_what_it_depends_on(made: Made) -> None:
+    place, run = made.workspace, made.run
+    with pytest.raises(EvaluationError, match="No band reaches"):
+        decide_band(place, run, 1.0)
+    decided = decide_band(place, run, 0.9)
+    answers = load_predictions(place, run, Split.VALIDATION)
+    assert decided.band == uncertain_band(answers, accuracy=0.9)
+    assert decided.band is not None
+    assert decided.band.low < 0.5 < decided.band.high
+
+    open_test(place, run, "page")
+    cooled = decide_temperature(place, run)
+    assert not cooled.is_open
+    assert cooled.band == uncertain_band(answers.tempered(cooled.divisor), accuracy=0.9)
+    point = choose(validation(place, run), Rule.SPECIFICITY, 0.9)
+    moved = decide_operating_point(place, run, point)
+    assert moved.band == uncertain_band(
+        answers.tempered(moved.divisor), point.threshold, accuracy=0.9
+    )
+    assert decide_band(place, run, None).band is None
+
+
+def test_a_band_that_cannot_follow_is_taken_back(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, run = made.workspace, made.run
+    assert decide_band(place, run, 0.9).band
+    point = choose(validation(place, run), Rule.THRESHOLD, 1.0)
+    assert decide_operating_point(place, run, point).band is None
+
+
+def test_conformal_sets_are_kept_and_calibrated_anew_with_the_temperature(made: Made) -> None:
+    place, run = made.workspace, made.run
+    answers = load_predictions(place, run, Split.VALIDATION)
+    before = decisions(place, run).fingerprint
+    decided = decide_sets(place, run, 0.2, by_class=True)
+    assert decided.sets == conformal(answers, 0.2, by_class=True)
+    assert decided.fingerprint != before
+    cooled = decide_temperature(place, run)
+    tempered = answers.tempered(cooled.divisor)
+    assert cooled.sets == conformal(tempered, 0.2, by_class=True)
+    assert cooled.sets != decided.sets
+    again = decide_sets(place, run, None)
+    assert again.sets is None
+    assert decide_temperature(place, run, on=False).fingerprint == before

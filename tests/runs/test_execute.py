@@ -4,29 +4,33 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from recorded import answers, make_data
 
 from medxfer import lock
 from medxfer.cache.room import CacheRoom
-from medxfer.config import Monitor, TrainConfig
+from medxfer.config import Imbalance, Monitor, TrainConfig
 from medxfer.data.library import load_manifest, resplit
 from medxfer.data.manifest import PARTS, Split
 from medxfer.data.readers import read_picture
 from medxfer.errors import EvaluationError, RunError, WeightsError
 from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.predict import predict
-from medxfer.events import EpochFinished, Event, Failed, Fitted, Started
+from medxfer.evaluation.predictions import Predictions
+from medxfer.evaluation.temperature import fit_temperature
+from medxfer.events import EpochFinished, Event, Failed, Finished, Fitted, Note, Started
 from medxfer.executors.local import start
 from medxfer.machine import on_cpu
 from medxfer.models.preprocessing import to_input
 from medxfer.paths import Workspace
 from medxfer.runs import execute as execution
 from medxfer.runs import journal
+from medxfer.runs.decisions import decisions
 from medxfer.runs.evaluate import evaluated
 from medxfer.runs.execute import execute
 from medxfer.runs.loading import load_model
@@ -75,6 +79,38 @@ def test_a_finished_run_holds_what_is_needed_to_use_and_judge_it(
     expected = epoch_metrics(validation.truth, validation.logits)
     assert {k: fitted.validation[k] for k in expected} == pytest.approx(expected)
     assert summary(validation)["auroc"] == pytest.approx(fitted.validation["auroc"])
+
+
+@pytest.mark.parametrize("imbalance", Imbalance)
+def test_training_that_weighs_images_switches_the_temperature_on(
+    workspace: Workspace,
+    tmp_path: Path,
+    small_config: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    imbalance: Imbalance,
+) -> None:
+    data = make_data(workspace, tmp_path / "more")
+    told = answers(load_manifest(workspace, data), Split.VALIDATION)
+
+    def judge(*args: object) -> Generator[Event, None, Predictions]:
+        yield from ()
+        return told
+
+    monkeypatch.setattr(execution, "judge", judge)
+    changes = {"data": data, "imbalance": imbalance, "epochs": 1}
+    run, events = carried_out(workspace, small_config.model_copy(update=changes))
+    line = decisions(workspace, run).temperature
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert isinstance(events[-1], Finished)
+    if imbalance is Imbalance.NONE:
+        assert line is None
+        assert not any("temperature" in note for note in notes)
+        return
+    assert line is not None
+    assert line.on
+    assert line.after_training
+    assert line.value == pytest.approx(fit_temperature(told))
+    assert any(f"temperature of {line.value:.2f}" in note for note in notes)
 
 
 def test_the_same_settings_give_the_same_weights(

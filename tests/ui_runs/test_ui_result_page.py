@@ -7,12 +7,14 @@ from io import StringIO
 
 import pandas as pd
 import pytest
+import streamlit as st
 from run_cases import add_run, completed, learned, predictions, select, words
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Dataframe
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.data.library import load_manifest, resplit
+from medxfer.data.manifest import Split
 from medxfer.evaluation.intervals import estimates
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
@@ -20,11 +22,18 @@ from medxfer.events import Event, Failed, Stopped
 from medxfer.paths import Workspace
 from medxfer.reports.exports import table_csv
 from medxfer.reports.stamp import stamp
-from medxfer.runs.decisions import decide_operating_point, looks, open_test, validation
+from medxfer.runs.decisions import (
+    decide_operating_point,
+    decisions,
+    looks,
+    open_test,
+    validation,
+)
 from medxfer.runs.results import saved_splits
 from medxfer.runs.store import load_run
 from medxfer.ui.results.downloads import figures, tables
 from medxfer.ui.results.figures import LABELS, meaning
+from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import confusion_figure, confusion_table
 from medxfer.ui.runs.live import EventTail
 
@@ -235,9 +244,16 @@ def test_by_row_a_class_without_images_is_a_dash() -> None:
     assert table.to_numpy().tolist() == [["75.0 %", "25.0 %"], ["–", "–"]]
 
 
+def result(home: Workspace, run: str, answers: Predictions) -> Result:
+    decided, seen = decisions(home, run), looks(home, run)
+    key = (run, 0, 0, decided.fingerprint)
+    summary = load_run(home, run).summary
+    return Result(home, summary, Split.VALIDATION, decided, seen, answers, key)
+
+
 def offered(home: Workspace, run: str) -> Iterator[tuple[str, pd.DataFrame]]:
     live = EventTail(home.run(run).events).read()
-    for title, make in tables(predictions(), live).items():
+    for title, make in tables(result(home, run, predictions()), live).items():
         yield title, make()
 
 
@@ -256,5 +272,6 @@ def test_every_figure_can_be_made(
     home: Workspace, finished_run: str, truth: list[int] | None
 ) -> None:
     live = EventTail(home.run(finished_run).events).read()
-    for make in figures(predictions("val", truth), live).values():
+    st.cache_resource.clear()
+    for make in figures(result(home, finished_run, predictions("val", truth)), live).values():
         assert make().to_dict()["layout"]

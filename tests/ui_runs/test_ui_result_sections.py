@@ -10,15 +10,20 @@ import streamlit as st
 from recorded import Made, answers, make, make_data, make_run
 from run_cases import words
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput
 
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
 from medxfer.evaluation.calibration import calibration
+from medxfer.evaluation.conformal import conformal, coverage
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.metrics import summary
 from medxfer.evaluation.operating_point import Rule, choose, scores, trade_off
 from medxfer.evaluation.temperature import fit_temperature
+from medxfer.evaluation.uncertain import outside, uncertain_band
+from medxfer.events import Tell
 from medxfer.paths import HOME_VARIABLE, Workspace
+from medxfer.reports.blocks import interval
 from medxfer.runs.decisions import decisions, looks, open_test
 from medxfer.runs.external_record import External, save_external
 from medxfer.runs.results import load_predictions
@@ -107,6 +112,44 @@ def test_the_probabilities_are_corrected_by_one_switch(made: Made, open_page: Op
     assert not app.exception
 
 
+def box(app: AppTest, label: str) -> NumberInput:
+    return next(each for each in app.number_input if each.label.startswith(label))
+
+
+def test_a_band_is_put_to_use_and_measured_on_test(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Threshold")
+    box(app, "Right answers wished").set_value(90.0).run()
+    press(app, "Leave these to a person")
+    answered = load_predictions(made.workspace, made.run, "val")
+    band = decisions(made.workspace, made.run).band
+    assert band == uncertain_band(answered, accuracy=0.9)
+    assert band is not None
+    assert "These are left to a person" in [button.label for button in app.button]
+    open_test(made.workspace, made.run, "page")
+    app = open_page(RESULT, run=made.run, show="Threshold", split="test")
+    found = outside(load_predictions(made.workspace, made.run, "test"), band)
+    assert f"On test: left to a person {interval(found.uncertain)}" in words(app)
+    press(app, "Answer every image again")
+    assert decisions(made.workspace, made.run).band is None
+    assert not app.exception
+
+
+def test_sets_are_put_to_use_and_measured_on_test(made: Made, open_page: Open) -> None:
+    app = open_page(RESULT, run=made.run, show="Threshold")
+    box(app, "Truths that may").set_value(20.0).run()
+    press(app, "Use these sets")
+    sets = decisions(made.workspace, made.run).sets
+    assert sets == conformal(load_predictions(made.workspace, made.run, "val"), 0.2)
+    assert sets is not None
+    open_test(made.workspace, made.run, "page")
+    app = open_page(RESULT, run=made.run, show="Threshold", split="test")
+    held = coverage(sets, load_predictions(made.workspace, made.run, "test"))
+    assert f"**Measured on test: {interval(held.overall)}**" in words(app)
+    press(app, "Name one class again")
+    assert decisions(made.workspace, made.run).sets is None
+    assert not app.exception
+
+
 def test_a_change_after_the_test_set_was_opened_is_warned_of(made: Made, open_page: Open) -> None:
     open_test(made.workspace, made.run, "page")
     for section in ("Threshold", "Calibration"):
@@ -168,8 +211,11 @@ def test_another_hospital_stands_beside_the_own_figures(
     make_data(made.workspace, tmp_path / "other", name="other")
     asked = []
 
-    def evaluate(place: Workspace, run: str, data: str, matching: dict, split: object) -> None:
+    def evaluate(
+        place: Workspace, run: str, data: str, matching: dict, split: object, tell: Tell
+    ) -> None:
         asked.append((data, matching, split))
+        tell("Asking the network", 1, 2)
         manifest = load_manifest(place, data)
         said = answers(manifest, Split.TEST, seed=9)
         record = External(

@@ -80,7 +80,7 @@ def _decided(
     place: Workspace, info: DatasetInfo, rows: pd.DataFrame, table: pd.DataFrame
 ) -> pd.Series[bool]:
     facts = table.set_index("image").reindex(rows["image"])
-    kept = kept_together(decisions(place, info))
+    kept = kept_together(decisions(place, info), _CHECK)
     changed = (facts["label"].to_numpy() != rows["label"].to_numpy()) | (
         facts["split"].to_numpy() == str(Split.EXCLUDED)
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from medxfer.audit.record import Audit
-from medxfer.audit.settling import kept_together
+from medxfer.audit.settling import PICTURE_CHECKS, kept_together
 from medxfer.data.corrections import Action
 from medxfer.data.library import DatasetInfo
 from medxfer.data.manifest import Split
@@ -67,7 +67,7 @@ def draw_pictures(place: Workspace, info: DatasetInfo, audit: Audit) -> None:
 def _undecided(
     place: Workspace, info: DatasetInfo, table: pd.DataFrame, rows: pd.DataFrame
 ) -> pd.Series[bool]:
-    kept = kept_together(decisions(place, info))
+    kept = kept_together(decisions(place, info), *PICTURE_CHECKS)
     out = set(rows["image"][rows["split"] == str(Split.EXCLUDED)])
     return pd.Series(
         [image not in out and frozenset({image}) not in kept for image in table["image"]],

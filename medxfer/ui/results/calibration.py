@@ -166,6 +166,11 @@ def _draw_switch(result: Result) -> None:
     if wanted != on:
         decide_temperature(place, run, on=wanted)
         st.rerun()
+    if on and decided.temperature and decided.temperature.after_training:
+        st.caption(
+            "Switched on by itself, because training did not count all images alike (class "
+            "weights, balanced sampling or focal loss), which moves probabilities."
+        )
     warn_of_change(decided)
 
 

@@ -17,6 +17,7 @@ from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import Stamp
 from medxfer.ui.results.chart import draw_figure
+from medxfer.ui.results.judging import Result
 from medxfer.ui.theme import MUTED, SERIES
 from medxfer.ui.words import plain
 
@@ -26,10 +27,16 @@ _WIDTH, _HEIGHT = 390, 440
 _GUESSING = {"color": MUTED, "width": 1.5, "dash": "dot"}
 
 
-def roc_figure(predictions: Predictions, classes: pd.DataFrame) -> go.Figure:
+Bands = Mapping[int, pd.DataFrame]
+"""By class index, what `roc_band` gives."""
+
+
+def roc_figure(
+    predictions: Predictions, classes: pd.DataFrame, bands: Bands | None = None
+) -> go.Figure:
     """ROC curves with the diagonal of chance; classes without one are left out.
 
-    `classes` as `class_estimates` gives it.
+    `classes` as `class_estimates` gives it; a class with a band has it drawn behind its curve.
     """
     figure = _empty("1 − specificity", "sensitivity")
     figure.add_scatter(
@@ -42,6 +49,8 @@ def roc_figure(predictions: Predictions, classes: pd.DataFrame) -> go.Figure:
         except EvaluationError:
             continue
         area = Estimate.of_row(classes.iloc[cls].to_dict(), "auroc", "auroc_")
+        if bands and cls in bands:
+            _band(figure, bands[cls], _colour(cls))
         _line(
             figure,
             curve["false_positive_rate"],
@@ -88,24 +97,20 @@ def precision_recall_figure(
     return figure
 
 
-def draw_curves(
-    predictions: Predictions,
-    mark: Stamp,
-    key: str,
-    classes: pd.DataFrame,
-    estimates: Mapping[str, Estimate],
-) -> None:
+def draw_curves(result: Result) -> None:
     """Both figures side by side; what has no curve says why."""
-    missing = _missing(predictions)
+    predictions, missing = result.predictions, _missing(result.predictions)
     if len(missing) < len(judged_classes(predictions.classes)):
         left, right = st.columns(2)
         with left:
-            _draw(roc_figure(predictions, classes), mark, f"{key}-roc", "ROC curve")
+            figure = roc_figure(predictions, result.classes, result.bands)
+            _draw(figure, result.mark, f"{result.key}-roc", "ROC curve")
         with right:
-            figure = precision_recall_figure(predictions, estimates)
-            _draw(figure, mark, f"{key}-pr", "Precision-recall curve")
+            figure = precision_recall_figure(predictions, result.estimates)
+            _draw(figure, result.mark, f"{result.key}-pr", "Precision-recall curve")
         st.caption(
             "Dotted: what guessing would give. "
+            + ("Shaded: the 95 % interval of the sensitivity. " if result.bands else "")
             + ("Each class against the rest." if len(predictions.classes) > _TWO else "")
         )
     for sentence in missing:
@@ -144,6 +149,14 @@ def _empty(x: str, y: str) -> go.Figure:
 
 def _colour(cls: int) -> str:
     return SERIES[cls % len(SERIES)]
+
+
+def _band(figure: go.Figure, band: pd.DataFrame, colour: str) -> None:
+    x, low, high = (band[name].tolist() for name in ("fpr", "low", "high"))
+    figure.add_scatter(
+        x=[*x, *reversed(x)], y=[*high, *reversed(low)], mode="lines", fill="toself",
+        fillcolor=colour, opacity=0.18, line={"width": 0}, hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
 
 
 def _line(

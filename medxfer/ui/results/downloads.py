@@ -13,7 +13,7 @@ from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import precision_recall, roc
-from medxfer.evaluation.intervals import class_estimates, estimates
+from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
@@ -32,17 +32,16 @@ _TRAINING = "Training"
 
 def draw_downloads(result: Result, live: Live) -> None:
     """A button for each table and figure; a file is made when its button is pressed."""
-    run, predictions = result.run, result.predictions
-    training = stamp(run, part=learned_from(live))
+    training = stamp(result.run, part=learned_from(live))
     marks = defaultdict(lambda: result.mark, {_TRAINING: training})
     name = result.key
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Tables (CSV)**", width=130)
-        for title, table in tables(predictions, live).items():
+        for title, table in tables(result, live).items():
             _offer(title, f"{name}-{_slug(title)}.csv", "text/csv", _csv(table, marks[title]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Figures (HTML)**", width=130)
-        for title, figure in figures(predictions, live).items():
+        for title, figure in figures(result, live).items():
             page = _html(figure, title, marks[title])
             _offer(title, f"{name}-{_slug(title)}.html", "text/html", page)
     st.caption(
@@ -60,32 +59,33 @@ def learned_from(live: Live) -> str:
     )
 
 
-def tables(predictions: Predictions, live: Live) -> _Tables:
+def tables(result: Result, live: Live) -> _Tables:
     """What is offered as CSV, made on demand; curves that are not defined are left out."""
+    predictions = result.predictions
     return {
         "Predictions": predictions.table,
-        "Figures": lambda: _figures_of(predictions),
+        "Figures": lambda: _figures_of(result.estimates),
         "Confusion matrix": lambda: _matrix_of(predictions),
-        "Report by class": lambda: class_estimates(predictions),
+        "Report by class": lambda: result.classes,
         "ROC": lambda: _curves_of(predictions, roc),
         "Precision-recall": lambda: _curves_of(predictions, precision_recall),
         _TRAINING: lambda: epochs_table(live),
     }
 
 
-def figures(predictions: Predictions, live: Live) -> _Figures:
+def figures(result: Result, live: Live) -> _Figures:
     """What is offered as HTML, made on demand."""
-    classes = predictions.classes
+    predictions = result.predictions
+    counts, classes = matrix(predictions), predictions.classes
     return {
-        "Confusion matrix": lambda: confusion_figure(matrix(predictions), classes, False, None),
-        "ROC": lambda: roc_figure(predictions, class_estimates(predictions)),
-        "Precision-recall": lambda: precision_recall_figure(predictions, estimates(predictions)),
+        "Confusion matrix": lambda: confusion_figure(counts, classes, False, None),
+        "ROC": lambda: roc_figure(predictions, result.classes, result.bands),
+        "Precision-recall": lambda: precision_recall_figure(predictions, result.estimates),
         _TRAINING: lambda: training_figure(live),
     }
 
 
-def _figures_of(predictions: Predictions) -> pd.DataFrame:
-    found = estimates(predictions)
+def _figures_of(found: Mapping[str, Estimate]) -> pd.DataFrame:
     return pd.DataFrame([{"figure": name, **each.to_json()} for name, each in found.items()])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -17,6 +19,7 @@ from medxfer.runs.decisions import judged
 from medxfer.runs.external_record import External, list_externals, load_external
 from medxfer.runs.matching import suggest
 from medxfer.ui.frame import show_problem
+from medxfer.ui.results.asking import ask_network
 from medxfer.ui.results.figures import LABELS
 from medxfer.ui.results.judging import Result
 from medxfer.ui.words import count, plain, split_word, when
@@ -125,12 +128,12 @@ def _draw_form(result: Result, others: list[str]) -> None:
             f"Evaluate on {plain(data)}", icon=":material/domain_add:", type="primary",
             disabled=not any(chosen.values()),
         ):  # fmt: skip
-            with st.spinner("Asking the network about every image …"):
-                # Loads torch, which a page that only shows what is saved must not pay for.
-                from medxfer.runs.external import evaluate_external
+            # Loads torch, which a page that only shows what is saved must not pay for.
+            from medxfer.runs.external import evaluate_external
 
-                evaluate_external(result.place, result.run.run, data, chosen, part)
-            st.rerun()
+            ask_network(
+                partial(evaluate_external, result.place, result.run.run, data, chosen, part)
+            )
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")

@@ -14,6 +14,7 @@ import streamlit as st
 
 from medxfer.data.manifest import Split
 from medxfer.evaluation.alarms import Alarm, Part
+from medxfer.evaluation.bands import roc_bands
 from medxfer.evaluation.calibration import Calibration
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import class_estimates, estimates
@@ -58,6 +59,11 @@ class Result:
     def classes(self) -> pd.DataFrame:
         """As `class_estimates` gives it."""
         return _class_estimates(self.predictions, self.answers)
+
+    @property
+    def bands(self) -> dict[int, pd.DataFrame]:
+        """As `roc_bands` gives them."""
+        return _bands(self.predictions, self.answers)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -116,6 +122,11 @@ def estimates_of(_predictions: Predictions, key: Key) -> dict[str, Estimate]:
 @st.cache_resource(max_entries=_KEPT, show_spinner="Computing the intervals of each class …")
 def _class_estimates(_predictions: Predictions, key: Key) -> pd.DataFrame:
     return class_estimates(_predictions)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner="Computing the band of the ROC curve …")
+def _bands(_predictions: Predictions, key: Key) -> dict[int, pd.DataFrame]:
+    return roc_bands(_predictions)
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner="Checking the probabilities …")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -18,6 +19,7 @@ from medxfer.runs.decisions import decisions, looks
 from medxfer.runs.results import saved_splits
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.data.warnings import draw_unknown_patients
+from medxfer.ui.results.asking import ask_network
 from medxfer.ui.results.calibration import draw_calibration
 from medxfer.ui.results.confusion import draw_confusion
 from medxfer.ui.results.curves import draw_curves
@@ -93,7 +95,7 @@ def _draw_figures(result: Result) -> None:
     st.subheader("By class")
     draw_classes(result.classes)
     st.subheader("ROC and precision-recall")
-    draw_curves(result.predictions, result.mark, result.key, result.classes, result.estimates)
+    draw_curves(result)
     with above:
         draw_alarms(alarms_of(result))
 
@@ -140,12 +142,10 @@ def _is_saved(place: Workspace, run: RunSummary, split: Split) -> bool:
         icon=":material/info:",
     )
     if st.button("Evaluate it now", type="primary", icon=":material/grid_on:"):
-        with st.spinner(f"Evaluating every {split_word(split).lower()} image …"):
-            # Loads torch, which a page that only shows what is saved must not pay for.
-            from medxfer.runs.evaluate import evaluated
+        # Loads torch, which a page that only shows what is saved must not pay for.
+        from medxfer.runs.evaluate import evaluated
 
-            evaluated(place, run.run, split)
-        st.rerun()
+        ask_network(partial(evaluated, place, run.run, split))
     return False
 
 
