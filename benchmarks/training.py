@@ -113,13 +113,12 @@ def compared(fits: list[Fit]) -> list[str]:
         measured = len(one.outcome.seconds)
         whole = measured == one.epochs
         short = "" if whole else f" ({measured} epochs measured)"
-        reached = (
-            _reached(one.to_reach(goal)) if len(plain.outcome.seconds) == plain.epochs else "—"
-        )
+        reached = one.to_reach(goal)
+        known = len(plain.outcome.seconds) == plain.epochs and (whole or reached is not None)
         rows.append(
             f"| {one.engine} | {one.to_last:,.1f}{short} | {plain.to_last / one.to_last:.1f} "
             f"| {median(one.outcome.seconds):.2f} "
-            f"| {reached} "
+            f"| {_reached(reached) if known else '—'} "
             f"| {one.outcome.images_per_second:,.0f} | {one.outcome.peak_memory / 1e9:.2f} "
             f"| {_number(one.outcome.test_auroc if whole else None)} |"
         )

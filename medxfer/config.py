@@ -176,6 +176,8 @@ class TrainConfig(Settings):
     early_stopping: Annotated[int, Field(ge=1, le=1000)] | None = 7
     """Stop a phase after this many epochs without a better validation figure; None: never."""
     monitor: Monitor = Monitor.AUROC
+    positive: Annotated[str, Field(min_length=1)] | None = None
+    """Of two classes the finding that sensitivity is about; None: guessed from the names."""
     label_smoothing: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     imbalance: Imbalance = Imbalance.CLASS_WEIGHTS
     focal_gamma: Annotated[float, Field(ge=0, le=5)] = 2.0

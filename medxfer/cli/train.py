@@ -46,6 +46,9 @@ def _names(kind: type) -> click.Choice[str]:
 @click.option("--early-stopping", type=int, default=7, show_default=True,
               help="Epochs without a better figure before a phase ends; 0: never.")  # fmt: skip
 @click.option("--monitor", type=_names(Monitor), default="auroc", show_default=True)
+@click.option("--positive", metavar="CLASS",
+              help="Of two classes the finding that sensitivity is about (else guessed from the "
+              "names).")  # fmt: skip
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
 @click.option("--imbalance", type=_names(Imbalance), default="class_weights", show_default=True)
 @click.option("--preset", type=_names(Preset), default="radiograph", show_default=True)

@@ -10,7 +10,6 @@ import pandas as pd
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.bootstrap import draws
 from medxfer.evaluation.curves import Flags, ends_of_ties, roc
-from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around
@@ -60,7 +59,7 @@ def roc_bands(predictions: Predictions, most: int = 4) -> dict[int, pd.DataFrame
     Classes without a curve, or whose curve has no interval, are left out.
     """
     bands = {}
-    for cls in judged_classes(predictions.classes)[:most]:
+    for cls in predictions.judged_classes[:most]:
         with suppress(EvaluationError):
             band = roc_band(predictions, cls)
             if band["low"].notna().all():

@@ -15,7 +15,6 @@ from medxfer.evaluation.cox import Line, line, logit_of
 from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.estimate import LEVEL, Estimate, plain_rows
 from medxfer.evaluation.metrics import brier_of_each
-from medxfer.evaluation.positive import judged_classes, positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.proportion import of_patients
 
@@ -94,7 +93,7 @@ def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) 
     order = np.argsort(score, kind="stable")
     score, hit = score[order], hit[order].astype(np.float64)
     squared = brier_of_each(truth, known.probabilities)
-    classes = judged_classes(known.classes)
+    classes = known.judged_classes
     logits = [logit_of(known, cls) for cls in classes]
 
     ones = np.ones(len(known), dtype=np.int64)
@@ -182,7 +181,7 @@ def claims(predictions: Predictions, cls: int | None = None) -> tuple[Floats, Fl
             "Evaluate on images with labels.",
         )
     if cls is None and len(predictions.classes) == _TWO:
-        cls = positive_class(predictions.classes)
+        cls = predictions.positive
     if cls is not None:
         return predictions.probabilities[:, cls], predictions.truth == cls
     top = predictions.probabilities.argmax(axis=1)

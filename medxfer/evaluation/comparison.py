@@ -28,6 +28,7 @@ DECIDING = ("auroc", "accuracy")
 _WORDS = {"auroc": "AUROC", "accuracy": "accuracy"}
 _DIGITS = 3
 _READS_ZERO = 0.0005
+_TWO = 2
 _FEW = 25
 """Fewer images that only one run has right are tested exactly."""
 
@@ -63,7 +64,7 @@ def compare(
     b = Sample(_in_order_of(second, first))
     values = [summary(sample.predictions) for sample in (a, b)]
     # The same seed and the same patients give both runs the same resamples.
-    drawn = [figures(sample.resampled(resamples, seed), first.classes) for sample in (a, b)]
+    drawn = [figures(sample.resampled(resamples, seed), a.positive) for sample in (a, b)]
     differences = {}
     for name in values[0]:
         ours, theirs = values[0][name], values[1][name]
@@ -157,6 +158,13 @@ def _in_order_of(predictions: Predictions, other: Predictions) -> Predictions:
             "These runs do not tell the same classes apart: "
             f"{', '.join(other.classes)} and {', '.join(predictions.classes)}.",
             "Compare runs on the same data set.",
+        )
+    if len(other.classes) == _TWO and predictions.positive != other.positive:
+        named = [it.classes[it.positive] for it in (other, predictions)]
+        raise EvaluationError(
+            f"To the one run the finding is '{named[0]}', to the other '{named[1]}': their "
+            "sensitivities are not of the same class.",
+            "Compare runs with the same finding.",
         )
     wanted = pd.Index(other.facts["image"])
     place = pd.Index(predictions.facts["image"]).get_indexer(wanted)

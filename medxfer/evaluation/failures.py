@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from medxfer.evaluation.curves import Flags
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Predictions
 
 
@@ -58,7 +57,7 @@ def margin(predictions: Predictions) -> Floats:
     """
     p = predictions.probabilities
     if predictions.threshold is not None:
-        away = p[:, positive_class(predictions.classes)] - predictions.threshold
+        away = p[:, predictions.positive] - predictions.threshold
         return np.asarray(2 * np.abs(away), dtype=np.float64)
     first, second = -np.partition(-p, 1, axis=1)[:, :2].T
     return np.asarray(first - second, dtype=np.float64)

@@ -35,7 +35,7 @@ def estimates(
     Images of unknown truth are left out.
     """
     sample, values = Sample(predictions), summary(predictions)
-    replicates = figures(sample.resampled(resamples, seed), predictions.classes)
+    replicates = figures(sample.resampled(resamples, seed), sample.positive)
     found = {}
     for name, value in values.items():
         within, degrees = range_of(name, sample.classes), sample.degrees(name)

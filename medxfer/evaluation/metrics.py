@@ -15,7 +15,6 @@ from scipy.special import log_softmax, softmax
 
 from medxfer.evaluation.confusion import count, matrix
 from medxfer.evaluation.curves import Flags, auroc, average_precision
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 Figures = dict[str, float | None]
@@ -32,7 +31,7 @@ def summary(predictions: Predictions) -> Figures:
     """
     truth, probabilities = predictions.known.truth, predictions.known.probabilities
     binary = len(predictions.classes) == _TWO
-    positive = positive_class(predictions.classes) if binary else 1
+    positive = predictions.positive if binary else 1
     counts = matrix(predictions)
     figures = _ranking_and_counts(truth, probabilities, counts, positive)
     figures["average_precision"] = _ranked(average_precision, truth, probabilities, positive)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 _TWO = 2
@@ -159,7 +158,7 @@ def scores(predictions: Predictions) -> tuple[Floats, Flags]:
             f"A threshold needs two classes; there are {len(predictions.classes)}.",
             "With more the most probable class is called.",
         )
-    cls, known = positive_class(predictions.classes), predictions.known
+    cls, known = predictions.positive, predictions.known
     positive = known.truth == cls
     if positive.all() or not positive.any():
         raise EvaluationError(

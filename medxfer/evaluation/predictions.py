@@ -33,6 +33,7 @@ class Predictions:
     class indices, -1 where the truth is unknown; `logits` is (n, k), before the softmax.
     `threshold` is the least probability at which the positive one of two classes is called; None
     calls the most probable class. It is a decision about these answers and is not saved with them.
+    `finding` is the name of that positive class; None leaves it to a guess from the names.
     """
 
     classes: tuple[str, ...]
@@ -40,9 +41,15 @@ class Predictions:
     truth: Ints
     logits: Floats
     threshold: float | None = None
+    finding: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.facts)
+        if self.finding is not None and self.finding not in self.classes:
+            raise EvaluationError(
+                f"'{self.finding}' cannot be the finding: the classes are "
+                f"{', '.join(self.classes)}."
+            )
         shapes_fit = self.truth.shape == (n,) and self.logits.shape == (n, len(self.classes))
         if not shapes_fit or not ((self.truth >= -1) & (self.truth < len(self.classes))).all():
             raise EvaluationError(
@@ -66,13 +73,23 @@ class Predictions:
         return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
 
     @property
+    def positive(self) -> int:
+        """Of two classes the index of the one a test looks for."""
+        return positive_class(self.classes, self.finding)
+
+    @property
+    def judged_classes(self) -> tuple[int, ...]:
+        """The classes that are judged against the rest: of two the positive, of more each."""
+        two = len(self.classes) == _TWO
+        return (self.positive,) if two else tuple(range(len(self.classes)))
+
+    @property
     def predicted(self) -> Ints:
         """(n,) index of the class called: the most probable one (the first of equals), or by
         the threshold if there is one."""
         if self.threshold is not None:
-            positive = positive_class(self.classes)
-            called = self.probabilities[:, positive] >= self.threshold
-            return np.where(called, positive, 1 - positive).astype(np.int64)
+            called = self.probabilities[:, self.positive] >= self.threshold
+            return np.where(called, self.positive, 1 - self.positive).astype(np.int64)
         return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
 
     @cached_property
@@ -121,13 +138,14 @@ class Predictions:
         return table
 
     def save(self, path: Path) -> None:
-        """Write as Parquet beside `path` and rename; class names travel in the file."""
+        """Write as Parquet beside `path` and rename; classes and finding travel in the file."""
         columns = {name: pa.array(self.facts[name].astype(str), pa.string()) for name in _FACTS}
         columns["truth"] = pa.array(self.truth)
         for index in range(len(self.classes)):
             columns[f"logit_{index}"] = pa.array(self.logits[:, index])
             columns[f"probability_{index}"] = pa.array(self.probabilities[:, index])
-        metadata = {_METADATA_KEY: json.dumps({"schema": 1, "classes": self.classes})}
+        described = {"schema": 1, "classes": self.classes, "finding": self.finding}
+        metadata = {_METADATA_KEY: json.dumps(described)}
         with replacing(path) as temporary:
             pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
 
@@ -140,12 +158,19 @@ class Predictions:
         """
         try:
             stored = pq.read_table(path)
-            classes = tuple(json.loads(stored.schema.metadata[_METADATA_KEY])["classes"])
+            described = json.loads(stored.schema.metadata[_METADATA_KEY])
+            classes = tuple(described["classes"])
             table = stored.to_pandas()
             logits = table[[f"logit_{index}" for index in range(len(classes))]]
             facts = table[list(_FACTS)]
             truth = table["truth"].to_numpy(dtype=np.int64)
-            predictions = cls(classes, facts, truth, logits.to_numpy(dtype=np.float64))
+            predictions = cls(
+                classes,
+                facts,
+                truth,
+                logits.to_numpy(dtype=np.float64),
+                finding=described.get("finding"),
+            )
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise EvaluationError(
                 f"The predictions in {path.name} cannot be read.",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxfer.evaluation.bootstrap import RESAMPLES, Patients, resampled
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.proportion import Proportion, proportion, wilson
 from medxfer.evaluation.spread import degrees_of_freedom
@@ -27,7 +26,7 @@ class Sample:
         self.patients = Patients.of(self.predictions)
         self.classes = len(predictions.classes)
         two = self.classes == _TWO
-        self.positive = positive_class(predictions.classes) if two else None
+        self.positive = predictions.positive if two else None
 
     def resampled(self, resamples: int = RESAMPLES, seed: int = 0) -> Replicates:
         """What each of so many resamples gives."""

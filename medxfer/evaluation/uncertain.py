@@ -11,7 +11,6 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.operating_point import between, scores
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.proportion import of_patients
 
@@ -36,7 +35,7 @@ class UncertainBand:
 
     def answers(self, predictions: Predictions) -> Ints:
         """(n,) class index, or `UNCERTAIN`."""
-        positive = positive_class(predictions.classes)
+        positive = predictions.positive
         score = predictions.probabilities[:, positive]
         called = np.where(score >= self.high, positive, 1 - positive)
         return np.where((score >= self.low) & (score < self.high), UNCERTAIN, called)
@@ -134,7 +133,7 @@ def outside(predictions: Predictions, band: UncertainBand) -> Outside:
     """
     known = predictions.known
     answers, patients = band.answers(known), known.facts["patient"].to_numpy()
-    positive = positive_class(known.classes)
+    positive = known.positive
     given, right = answers != UNCERTAIN, answers == known.truth
 
     def share(rows: Flags) -> Estimate:

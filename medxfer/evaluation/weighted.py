@@ -7,7 +7,7 @@ scores is one sort, which every resample shares, and running sums of its weights
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from scipy.special import log_softmax
 
 from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.metrics import brier_of_each
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 _TWO = 2
@@ -117,16 +116,17 @@ class _Ranking:
         return 1 - auroc, precision
 
 
-def figures(replicates: Replicates, classes: Sequence[str]) -> dict[str, Floats]:
-    """(r,) of each figure of `metrics.summary`, by its rules; NaN where it is not defined."""
+def figures(replicates: Replicates, positive: int | None) -> dict[str, Floats]:
+    """(r,) of each figure of `metrics.summary`, by its rules; NaN where it is not defined.
+
+    `positive` is the positive class of two, None for more.
+    """
     counts = replicates.counts
     hits, have = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
     total = counts.sum(axis=(1, 2))
     several = _classes_in(have) >= _TWO
     recalls, by_class = ratio(hits, have), class_figures(replicates)
-    two = len(classes) == _TWO
-    positive = positive_class(classes) if two else 0
-    chosen = slice(positive, positive + 1) if two else slice(None)
+    chosen = slice(None) if positive is None else slice(positive, positive + 1)
     values = {
         "accuracy": ratio(hits.sum(axis=1), total),
         "balanced_accuracy": np.where(several, _mean(recalls), np.nan),
@@ -137,7 +137,7 @@ def figures(replicates: Replicates, classes: Sequence[str]) -> dict[str, Floats]
         "brier": ratio(replicates.brier, total),
         "log_loss": ratio(replicates.log_loss, total),
     }
-    if not two:
+    if positive is None:
         return values
     precision, negative = by_class["precision"], 1 - positive
     return values | {

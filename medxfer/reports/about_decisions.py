@@ -194,4 +194,5 @@ def _cases(caption: str, table: pd.DataFrame) -> Table:
 
 def _positive(recorded: Recorded) -> str:
     classes = recorded.started.classes if recorded.started else ()
-    return classes[positive_class(classes)] if len(classes) == _TWO else ""
+    finding = recorded.run.config.positive
+    return classes[positive_class(classes, finding)] if len(classes) == _TWO else ""

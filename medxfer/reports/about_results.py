@@ -13,7 +13,6 @@ from medxfer.evaluation.bands import roc_bands
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import roc
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import judged_classes, positive_class
 from medxfer.evaluation.predictions import Ints
 from medxfer.reports.blocks import (
     Block,
@@ -117,7 +116,7 @@ def _figures(parts: list[Judged], *, known: bool) -> Table:
     classes = parts[0].predictions.classes
     of = "averaged over the classes where they are of one class"
     if len(classes) == _TWO:
-        of = f"of the positive class '{classes[positive_class(classes)]}'"
+        of = f"of the positive class '{classes[parts[0].predictions.positive]}'"
     return figures_table(f"Figures with 95 % intervals, {of}", columns)
 
 
@@ -148,7 +147,7 @@ def _roc_lines(part: Judged) -> list[Line]:
     """The curve of the positive of two classes, or of the first of more; none where undefined."""
     classes, bands = part.predictions.classes, roc_bands(part.predictions, _MOST_CURVES)
     lines = []
-    for cls in judged_classes(classes)[:_MOST_CURVES]:
+    for cls in part.predictions.judged_classes[:_MOST_CURVES]:
         try:
             curve = roc(part.predictions, cls)
         except EvaluationError:

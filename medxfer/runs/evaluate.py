@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from medxfer.cache.room import CacheRoom
 from medxfer.data.integrity import check_unchanged
@@ -49,6 +50,7 @@ def evaluated(
     try:
         batch = loaded.config.batch_size
         predictions = predict(model, manifest, split, room, machine, batch, tell)
+        predictions = replace(predictions, finding=loaded.config.positive)
         predictions.save(workspace.run(run).predictions(split))
     except OSError as error:
         raise RunError(

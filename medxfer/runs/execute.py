@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import torch
 from torchvision.models import ResNet
@@ -133,7 +134,8 @@ def _events(
             model, manifest, split, first, config, machine, room, give_up
         )
         if predictions is not None:
-            predictions.save(paths.predictions(split))
+            told = replace(predictions, finding=config.positive)
+            told.save(paths.predictions(split))
             yield PredictionsSaved(split=split, images=len(predictions))
     if config.imbalance is not Imbalance.NONE:
         yield from _tempered(workspace, run)

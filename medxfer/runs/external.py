@@ -118,7 +118,8 @@ def _asked(
     batch = loaded.config.batch_size
     answers = predict(model, translated, Split.TEST, room, machine, batch, tell)
     parts = manifest.table["split"][rows].to_numpy()
-    return replace(answers, facts=answers.facts.assign(split=parts))
+    facts = answers.facts.assign(split=parts)
+    return replace(answers, facts=facts, finding=loaded.config.positive)
 
 
 def _own_files(workspace: Workspace, loaded: LoadedModel) -> set[str] | None:

@@ -65,7 +65,7 @@ def fit(
     torch.manual_seed(config.seed)
     targets = manifest.part(Split.TRAIN).targets()
     loss = build_loss(config, targets, len(manifest.classes)).to(machine.device)
-    figures = partial(_figures, loss, manifest.classes)
+    figures = partial(_figures, loss, manifest.classes, config.positive)
     best = Best(config.monitor)
     reason: Literal["completed", "early_stopping", "stop_requested"] = "completed"
     epoch = 0
@@ -169,10 +169,16 @@ def _judge(
 
 
 @torch.no_grad()
-def _figures(loss: nn.Module, classes: tuple[str, ...], logits: Tensor, truth: Tensor) -> Metrics:
+def _figures(
+    loss: nn.Module,
+    classes: tuple[str, ...],
+    finding: str | None,
+    logits: Tensor,
+    truth: Tensor,
+) -> Metrics:
     """The loss and the figures of an epoch, over all its images at once."""
     value = float(loss(logits, truth))
-    positive = positive_class(classes) if len(classes) == TWO_CLASSES else 1
+    positive = positive_class(classes, finding) if len(classes) == TWO_CLASSES else 1
     figures = epoch_metrics(truth.cpu().numpy(), logits.double().cpu().numpy(), positive)
     return {"loss": value if math.isfinite(value) else None} | figures
 

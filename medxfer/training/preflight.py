@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from medxfer.cache.room import CacheRoom
@@ -20,6 +20,7 @@ from medxfer.paths import Workspace
 from medxfer.training.plan import plan
 
 _CHECKPOINTS_AT_ONCE = 3
+_TWO_CLASSES = 2
 _FEWEST_TRAIN = 2
 """Images a class needs to learn from at all."""
 
@@ -50,6 +51,7 @@ def check(
     machine = choose(config)
     manifest = load_manifest(workspace, config.data)
     check_parts(manifest, config.monitor)
+    check_finding(manifest, config.positive)
     check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION, Split.TEST))
     _check_disk(workspace, config, manifest)
     weights = load_weights(config.weights, config.depth, workspace, progress)
@@ -83,6 +85,27 @@ def check_parts(manifest: Manifest, monitor: Monitor) -> None:
         )
 
 
+def check_finding(manifest: Manifest, finding: str | None) -> None:
+    """A finding, if one is named, is one of two classes.
+
+    Raises:
+        TrainingError: there are more classes, or none of that name.
+    """
+    if finding is None:
+        return
+    if len(manifest.classes) != _TWO_CLASSES:
+        raise TrainingError(
+            f"With {len(manifest.classes)} classes none is the finding: each is judged against the "
+            "rest.",
+            "Leave the finding out.",
+        )
+    if finding not in manifest.classes:
+        raise TrainingError(
+            f"The finding cannot be '{finding}': the classes are {_listed(manifest.classes)}.",
+            "Name one of them.",
+        )
+
+
 def _check_disk(workspace: Workspace, config: TrainConfig, manifest: Manifest) -> None:
     parameters = cost(config.depth, config.head, len(manifest.classes)).parameters
     with PixelStore(CacheRoom(workspace.cache), manifest) as store:
@@ -96,5 +119,5 @@ def _check_disk(workspace: Workspace, config: TrainConfig, manifest: Manifest) -
         )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,17 @@ def test_for_a_script(workspace: Workspace, judged: Callable[..., str]) -> None:
     values = json.loads(invoke(workspace, good, bad, "--json", "--split", "test").stdout)
     assert values["n"] == 120
     assert values["test_set_a"]["opened"] == values["test_set_b"]["opened"] == 2, "one each"
+
+
+def test_runs_with_another_finding_are_not_compared(
+    workspace: Workspace, judged: Callable[..., str]
+) -> None:
+    first, second = judged(0.0), judged(1.0)
+    path = workspace.run(second).predictions("val")
+    replace(Predictions.load(path), finding="NORMAL").save(path)
+    refused = invoke(workspace, first, second)
+    assert isinstance(refused.exception, EvaluationError)
+    assert "not of the same class" in str(refused.exception)
 
 
 def test_for_a_person(workspace: Workspace, judged: Callable[..., str]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from made_up import made_up
 from simulated_cases import binary, of, simulated
+from sklearn.metrics import f1_score
 
 from medxfer.errors import EvaluationError
+from medxfer.evaluation.comparison import compare
+from medxfer.evaluation.intervals import estimates
+from medxfer.evaluation.metrics import summary
+from medxfer.evaluation.predictions import Predictions
 
 
 def test_a_threshold_decides_what_is_called() -> None:
@@ -64,3 +73,26 @@ def test_a_part_keeps_rows_together_and_the_threshold() -> None:
     np.testing.assert_array_equal(by_place.logits, predictions.logits[[5, 1]])
     np.testing.assert_array_equal(by_place.truth, predictions.truth[[5, 1]])
     assert len(predictions.only(np.zeros(6, dtype=bool))) == 0
+
+
+def test_the_finding_can_be_named_and_travels_in_the_file(tmp_path: Path) -> None:
+    """ "AD" and "CN" sound like nothing: the guess is the second, which would be wrong here."""
+    guessed = replace(made_up(200), classes=("AD", "CN"))
+    named = replace(guessed, finding="AD")
+    assert (guessed.positive, named.positive) == (1, 0)
+    assert named.judged_classes == (0,)
+    before, after = summary(guessed), summary(named)
+    assert (after["sensitivity"], after["ppv"]) == (before["specificity"], before["npv"])
+    assert after["auroc"] == pytest.approx(before["auroc"])
+    theirs = f1_score(named.truth, named.predicted, pos_label=0)
+    assert after["f1"] == pytest.approx(theirs)
+    called = named.at(0.7).predicted
+    assert (called == np.where(named.probabilities[:, 0] >= 0.7, 0, 1)).all()
+    with_intervals = estimates(named, resamples=50)
+    assert {name: it.value for name, it in with_intervals.items()} == after
+    named.save(tmp_path / "named.parquet")
+    assert Predictions.load(tmp_path / "named.parquet").finding == "AD"
+    with pytest.raises(EvaluationError, match="cannot be the finding"):
+        replace(guessed, finding="MCI")
+    with pytest.raises(EvaluationError, match="the finding is 'CN', to the other 'AD'"):
+        compare(guessed, named)

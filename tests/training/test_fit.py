@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from medxfer.training.lessons import Lessons
 from medxfer.training.loss import build_loss
 from medxfer.training.optimiser import build_optimiser
 from medxfer.training.plan import plan
-from medxfer.training.preflight import check, check_parts
+from medxfer.training.preflight import check, check_finding, check_parts
 from medxfer.training.sampling import EpochBatches, seed_of
 
 
@@ -226,6 +227,16 @@ def test_a_file_that_changed_since_the_import_ends_the_fit_with_its_name(
     victim.write_bytes(victim.read_bytes() + b"0")
     with pytest.raises(DataError, match=victim.name):
         list(fit(network(small_config), manifest, small_config, choose(small_config), room))
+
+
+def test_the_finding_is_one_of_two_classes(workspace: Workspace, small_data: str) -> None:
+    manifest = load_manifest(workspace, small_data)
+    check_finding(manifest, None)
+    check_finding(manifest, "NORMAL")
+    with pytest.raises(TrainingError, match="cannot be 'COVID': the classes are 'NORMAL'"):
+        check_finding(manifest, "COVID")
+    with pytest.raises(TrainingError, match="With 3 classes"):
+        check_finding(replace(manifest, classes=("a", "b", "c")), "a")
 
 
 def test_preflight_finds_what_stands_in_the_way(

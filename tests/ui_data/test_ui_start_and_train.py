@@ -161,10 +161,12 @@ def test_start_makes_one_run_and_opens_it(
     app = open_page(NEW, data="scans")
     _choose(app, "weights-kind", "none")
     app.selectbox(key="views").set_value(6).run()
+    _choose(app, "finding-scans", "healthy")
     next(b for b in app.button if b.label == "Start training").click().run()
     assert not app.exception
     runs = list_runs(filled)
     assert load_run(filled, runs[0].run).config.views == 6
+    assert load_run(filled, runs[0].run).config.positive == "healthy"
     assert [run.data for run in runs] == ["scans"]
     assert runs[0].run in app.query_params["run"]
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from medxfer.config import StrategyConfig, TrainConfig
 from medxfer.data.library import DatasetInfo
+from medxfer.evaluation.positive import positive_class
 from medxfer.models.cost import Cost, Estimate
 from medxfer.models.weights.load import NONE
 from medxfer.paths import Workspace
@@ -32,6 +33,7 @@ from medxfer.ui.words import count
 WEIGHTS_MISSING = "?"
 """Stands in the settings while the person has not said which file or run."""
 _PROGRESSIVE_PHASES = 3
+_TWO = 2
 _FREEZING = ("all", "partial")
 
 
@@ -59,6 +61,7 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     st.subheader("1 · Images")
     info = choose_dataset(infos)
     _say_images(place, info)
+    finding = _choose_finding(info)
     st.subheader("2 · Network")
     depth = choose_depth()
     depths = st.container()
@@ -74,6 +77,7 @@ def draw_form(place: Workspace, infos: list[DatasetInfo]) -> Chosen:
     diagram = st.container()
     fields = {
         "data": info.name,
+        "positive": finding,
         "depth": depth,
         "weights": weights or WEIGHTS_MISSING,
         "strategy": strategy,
@@ -106,6 +110,19 @@ def _say_images(place: Workspace, info: DatasetInfo) -> None:
         count(len(info.classes), "class", "classes"),
     ]
     st.caption(" · ".join(parts))
+
+
+def _choose_finding(info: DatasetInfo) -> str | None:
+    """Of two classes the one that is looked for; nothing to ask with more."""
+    if len(info.classes) != _TWO:
+        return None
+    guess = info.classes[positive_class(info.classes)]
+    return st.segmented_control(
+        "The finding that is looked for (positive class)", info.classes, default=guess,
+        required=True, key=f"finding-{info.name}",
+        help="Sensitivity is the share of images with it that are found, specificity the share of "
+        "the others that are spared.",
+    )  # fmt: skip
 
 
 def _choose_epochs(strategy: StrategyConfig) -> int:

@@ -12,7 +12,6 @@ import streamlit as st
 from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.conformal import PROMISE, ConformalSets, conformal, coverage
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UncertainBand, outside
 from medxfer.reports.blocks import interval, number
@@ -40,7 +39,7 @@ def draw_uncertain(result: Result, answers: Predictions) -> None:
         except EvaluationError as error:
             show_problem(error)
             return
-        name = plain(answers.classes[positive_class(answers.classes)])
+        name = plain(answers.classes[answers.positive])
         st.markdown(_between(band, name))
         st.markdown(_worth(Split.VALIDATION, answers, band))
         st.caption("The narrowest band that reaches it on validation; shares with 95 % intervals.")

@@ -12,7 +12,6 @@ import streamlit as st
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.curves import precision_recall, roc
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import Stamp
@@ -43,7 +42,7 @@ def roc_figure(
         x=[0, 1], y=[0, 1], mode="lines", name="chance", hoverinfo="skip",
         line=_GUESSING,
     )  # fmt: skip
-    for cls in judged_classes(predictions.classes):
+    for cls in predictions.judged_classes:
         try:
             curve = roc(predictions, cls)
         except EvaluationError:
@@ -69,7 +68,7 @@ def precision_recall_figure(
     `estimates` as `intervals.estimates` gives them; the area of one class of several has none.
     """
     figure = _empty("recall", "precision")
-    for cls in judged_classes(predictions.classes):
+    for cls in predictions.judged_classes:
         try:
             curve = precision_recall(predictions, cls)
         except EvaluationError:
@@ -100,7 +99,7 @@ def precision_recall_figure(
 def draw_curves(result: Result) -> None:
     """Both figures side by side; what has no curve says why."""
     predictions, missing = result.predictions, _missing(result.predictions)
-    if len(missing) < len(judged_classes(predictions.classes)):
+    if len(missing) < len(predictions.judged_classes):
         left, right = st.columns(2)
         with left:
             figure = roc_figure(predictions, result.classes, result.bands)
@@ -119,7 +118,7 @@ def draw_curves(result: Result) -> None:
 
 def _missing(predictions: Predictions) -> list[str]:
     sentences = []
-    for cls in judged_classes(predictions.classes):
+    for cls in predictions.judged_classes:
         try:
             roc(predictions, cls)
         except EvaluationError as error:

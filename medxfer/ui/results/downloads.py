@@ -14,7 +14,6 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.confusion import matrix
 from medxfer.evaluation.curves import precision_recall, roc
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import judged_classes
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
 from medxfer.reports.stamp import Stamp, stamp
@@ -99,7 +98,7 @@ def _curves_of(
     predictions: Predictions, curve: Callable[[Predictions, int], pd.DataFrame]
 ) -> pd.DataFrame:
     parts = []
-    for cls in judged_classes(predictions.classes):
+    for cls in predictions.judged_classes:
         try:
             points = curve(predictions, cls)
         except EvaluationError:

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.blocks import interval, number
 from medxfer.ui.words import count, plain
@@ -179,7 +178,7 @@ def _images(predictions: Predictions) -> str:
     words += f" of {count(patients, 'patient')}." if patients < known else "."
     classes = predictions.classes
     if len(classes) == _TWO:
-        return f"{words} Positive class: “{plain(classes[positive_class(classes)])}”."
+        return f"{words} Positive class: “{plain(classes[predictions.positive])}”."
     return f"{words} AUROC, balanced accuracy and F1 are means over the classes."
 
 

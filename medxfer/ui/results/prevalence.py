@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.prevalence import at_prevalence
 from medxfer.reports.blocks import interval
 from medxfer.ui.results.judging import Result
@@ -16,8 +15,7 @@ _NOTHING = Estimate(None)
 
 def draw_predictive_values(result: Result) -> None:
     """PPV and NPV at the prevalence typed, from sensitivity and specificity of this part."""
-    classes = result.predictions.classes
-    positive = positive_class(classes)
+    classes, positive = result.predictions.classes, result.predictions.positive
     known = result.predictions.truth >= 0
     here = float((result.predictions.truth[known] == positive).mean()) if known.any() else 0.5
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):

@@ -9,7 +9,6 @@ import streamlit as st
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.operating_point import OperatingPoint, Rule, choose
-from medxfer.evaluation.positive import positive_class
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.sample import Sample
 from medxfer.reports.blocks import interval
@@ -68,7 +67,7 @@ def draw_threshold(result: Result) -> None:
 def _choose(result: Result, answers: Predictions) -> OperatingPoint | None:
     """The point the rule gives; keeps it when asked to."""
     decided, run = result.decided, result.run.run
-    name = plain(answers.classes[positive_class(answers.classes)])
+    name = plain(answers.classes[answers.positive])
     stored = decided.operating_point
     st.markdown(
         f"**From which probability is “{name}” called?** Chosen on validation, never on test."
@@ -118,8 +117,7 @@ def _ask(rule: Rule, stored: OperatingPoint | None, run: str) -> float | None:
 
 
 def _tell(answers: Predictions, point: OperatingPoint) -> None:
-    classes = answers.classes
-    positive = positive_class(classes)
+    classes, positive = answers.classes, answers.positive
     sample = Sample(answers.at(point.threshold))
     found, spared = sample.sensitivity(positive).estimate, sample.specificity(positive).estimate
     st.markdown(f"“{plain(classes[positive])}” from a probability of **{point.threshold:.3f}** on.")

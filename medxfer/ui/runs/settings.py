@@ -26,6 +26,7 @@ LABELS = {
     "imbalance": "Classes of different size",
     "early_stopping": "Epochs without a better figure before stopping (patience)",
     "monitor": "Figure that decides which epoch is best",
+    "positive": "The finding (positive class)",
     "schedule": "Learning-rate schedule",
     "device": "Computed on (device)",
 }
