@@ -1,11 +1,9 @@
 """Are planted faults found, and is what is reported true?
 
-`python -m benchmarks.planted duplicates [--each 20] [--packs kermany-cxr-320 ...]` plants changed
+`python -m benchmarks.planted [--each 20] [--packs kermany-cxr-320 ...]` plants changed
 copies of real pictures among the pictures of each pack, searches, and prints by kind how many were
 found. Pairs that were not planted are saved side by side, worst score first, as
 `<home>/planted/<pack>-others.png`: whether they are one picture is for eyes to say.
-`python -m benchmarks.planted speed` measures the search among 1,000 to 100,000 descriptors drawn
-around real ones.
 """
 
 from __future__ import annotations
@@ -23,17 +21,19 @@ from PIL import Image, ImageDraw
 
 from benchmarks.packs import HOME, PACKS
 from benchmarks.planting import KINDS, Planted, plant
+from benchmarks.report import machine_line, write
 from medxfer.audit.appearance import appearance
 from medxfer.audit.duplicates import near_duplicates
 from medxfer.audit.exact import exact_duplicates
 from medxfer.audit.pairs import groups
 from medxfer.audit.quality import quality
-from medxfer.audit.search import candidates
 from medxfer.cache.room import CacheRoom
+from medxfer.config import TrainConfig
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import PixelStore
+from medxfer.machine import choose
 from medxfer.paths import Workspace
 
 _PACKS = ("kermany-cxr-320", "nih-cxr-320", "skin-ham10000", "brain-mri-2class")
@@ -158,45 +158,19 @@ def duplicates(packs: list[str], each: int) -> list[str]:
     return [*lines, "", *more]
 
 
-def speed(sizes: list[int], pack: str = "kermany-cxr-320") -> list[str]:
-    """Seconds of the search for candidates among descriptors drawn around those of a pack.
-
-    A drawn descriptor mixes those of two pictures, so that they vary as real ones do. The time of
-    the comparisons is not in it.
-    """
-    home = HOME / "planted" / "speed"
-    shutil.rmtree(home, ignore_errors=True)
-    planted = planted_in(pack, home / "pictures", 0)
-    workspace = Workspace.find(home / "workspace")
-    import_source(workspace, planted.folder, ImportOptions(name="planted"))
-    manifest = load_manifest(workspace, "planted")
-    with PixelStore(CacheRoom(workspace.cache), manifest) as store:
-        real = ended(appearance(store, np.arange(len(manifest)))).descriptors.astype(np.float32)
-    lines = ["| pictures | s | candidates | candidates a picture |", "|---|---|---|---|"]
-    random = np.random.default_rng(0)
-    for size in sizes:
-        ends = random.integers(len(real), size=(2, size))
-        share = random.uniform(0.3, 0.7, size=(size, 1)).astype(np.float32)
-        drawn = (share * real[ends[0]] + (1 - share) * real[ends[1]]).astype(np.float16)
-        begin = time.perf_counter()
-        found = ended(candidates(drawn))
-        taken = time.perf_counter() - begin
-        lines.append(f"| {size:,} | {taken:.1f} | {len(found):,} | {len(found) / size:.1f} |")
-        print(lines[-1], flush=True)
-    return lines
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["duplicates", "speed"])
     parser.add_argument("--each", type=int, default=20, help="copies of each kind in each pack")
     parser.add_argument("--packs", nargs="+", default=list(_PACKS))
-    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 10_000, 100_000])
     asked = parser.parse_args()
-    found = (
-        duplicates(asked.packs, asked.each) if asked.what == "duplicates" else speed(asked.sizes)
-    )
-    print("\n".join(found))
+    machine = choose(TrainConfig(data="none"))
+    head = [
+        machine_line(machine),
+        "",
+        f"{asked.each} copies of each kind planted in each pack.",
+        "",
+    ]
+    write("planted-copies", machine, [*head, *duplicates(asked.packs, asked.each)])
 
 
 if __name__ == "__main__":
