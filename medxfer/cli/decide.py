@@ -19,7 +19,7 @@ NONE = "none"
 _RULES = ("youden", "sensitivity", "specificity", "cost", "threshold", NONE)
 
 
-class _Share(click.ParamType):
+class _Share(click.ParamType[float | str]):
     """A share between 0 and 1, or `none`."""
 
     name = "share"

@@ -118,11 +118,11 @@ def box(app: AppTest, label: str) -> NumberInput:
 
 def test_a_band_is_put_to_use_and_measured_on_test(made: Made, open_page: Open) -> None:
     app = open_page(RESULT, run=made.run, show="Threshold")
-    box(app, "Right answers wished").set_value(90.0).run()
+    box(app, "Right answers wished").set_value(99.0).run()
     press(app, "Leave these to a person")
     answered = load_predictions(made.workspace, made.run, "val")
     band = decisions(made.workspace, made.run).band
-    assert band == uncertain_band(answered, accuracy=0.9)
+    assert band == uncertain_band(answered, accuracy=0.99)
     assert band is not None
     assert "These are left to a person" in [button.label for button in app.button]
     open_test(made.workspace, made.run, "page")
