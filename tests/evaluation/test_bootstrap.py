@@ -142,6 +142,23 @@ def test_how_many_resamples_at_a_time_changes_nothing(monkeypatch: pytest.Monkey
     monkeypatch.setattr("medxfer.evaluation.bootstrap._IMAGES_AT_ONCE", 1000)
     pieces = resampled(predictions, patients, 100, seed=3)
     np.testing.assert_array_equal(whole.auroc, pieces.auroc)
-    np.testing.assert_array_equal(whole.counts, pieces.counts)
+    np.testing.assert_array_equal(whole.hits, pieces.hits)
+    np.testing.assert_array_equal(whole.called, pieces.called)
     other = resampled(predictions, patients, 100, seed=4)
     assert not np.array_equal(whole.auroc, other.auroc)
+
+
+def test_very_many_images_or_classes_have_fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictions = made_up(100, 4)
+    patients = Patients.of(predictions)
+    monkeypatch.setattr("medxfer.evaluation.bootstrap._MOST", 100 * 4 * 300)
+    assert len(resampled(predictions, patients).brier) == 300
+    assert len(resampled(predictions, patients, 50).brier) == 50
+    monkeypatch.setattr("medxfer.evaluation.bootstrap._MOST", 0)
+    assert len(resampled(predictions, patients).brier) == 200
+
+
+def test_what_is_kept_of_a_resample_grows_with_the_classes_and_not_with_their_square() -> None:
+    predictions = made_up(40, 10)
+    kept = resampled(predictions, Patients.of(predictions), 20)
+    assert {part.size // 20 for part in vars(kept).values()} == {1, 10}
