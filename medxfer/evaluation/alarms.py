@@ -194,9 +194,11 @@ def _slope_gone(line: ClassLine) -> Iterator[str]:
 
 def _level_gone(line: ClassLine) -> Iterator[str]:
     level = line.in_the_large
-    if level.high is not None and level.high < -_WORST_LEVEL:
+    if level.value is None or level.low is None or level.high is None:
+        return
+    if level.high < -_WORST_LEVEL:
         yield f"those of '{line.name}' are too high on the whole (by {-level.value:.2f} log odds)"
-    elif level.low is not None and level.low > _WORST_LEVEL:
+    elif level.low > _WORST_LEVEL:
         yield f"those of '{line.name}' are too low on the whole (by {level.value:.2f} log odds)"
 
 

@@ -155,7 +155,9 @@ def gather(
         subgroups=_subgroups(source, final, told),
         coverage=_coverage(decided, validation, test),
         externals=_externals(workspace, run, decided, final),
-        alarms=tuple(alarms(validation and validation.part, test and test.part, how)),
+        alarms=tuple(
+            alarms(validation.part if validation else None, test.part if test else None, how)
+        ),
         weights_sha256=kept_weights(loaded),
         made=made or datetime.now(UTC),
     )

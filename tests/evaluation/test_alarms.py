@@ -114,7 +114,7 @@ def level_off(by: float) -> Part:
 def test_a_level_that_is_off_sounds_with_a_remedy_that_helps() -> None:
     (high,) = alarms(None, level_off(1.0), FINE)
     assert high.key == "calibration"
-    assert "those of 'class 1' are too high on the whole (by 1." in high.problem
+    assert "those of 'class 1' are too high on the whole (by 0.96 log odds)" in high.problem
     assert high.remedy.startswith("No temperature mends a level")
     assert "Switch on" not in high.remedy
     (low,) = alarms(None, level_off(-1.0), FINE)

@@ -216,7 +216,7 @@ def test_the_mean_over_patients_leaves_out_one_after_the_other() -> None:
 
 
 def test_a_brier_score_covers_the_truth_however_the_classes_fall() -> None:
-    """The mix of classes is drawn too; held fixed, the interval held in 84 % of these."""
+    """The mix of classes is drawn too; held fixed, the interval held in 88 % of these."""
     truth_of_all, inside = None, 0
     generator = np.random.default_rng(5)
 
