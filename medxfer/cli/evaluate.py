@@ -17,6 +17,7 @@ from medxfer.reports.blocks import interval
 if TYPE_CHECKING:  # scipy and torch take seconds, which `--help` need not spend
     from medxfer.evaluation.alarms import Part
     from medxfer.evaluation.predictions import Predictions
+    from medxfer.reports.gathering import Judged
     from medxfer.runs.decisions import Decisions
 
 ALL = "all"
@@ -76,7 +77,8 @@ def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]
     decided = decisions(place, run)
     if split is Split.TEST:
         decided = open_test(place, run, "command line")
-    part = judged_part(predictions, split, decided)
+    found = judged_part(predictions, split, decided)
+    part = found.part
     seen = looks(place, run)
     alarms = _alarms(session, run, split, part, decided)
     abstaining, told = _abstaining(part.predictions, split, decided)
@@ -85,7 +87,7 @@ def _own(session: Session, run: str, split: Split) -> tuple[dict[str, Any], str]
     values = {
         "run": run,
         "split": str(split),
-        **_figures(part),
+        **_figures(found),
         **decided_values(decided),
         **abstaining,
         "test_set": looks_values(seen),
@@ -122,7 +124,7 @@ def _elsewhere(
     here = Split.TEST if decided.is_open else Split.VALIDATION
     inside = judged_part(answers(session, run, here), here, decided)
     there = judged_part(predictions, Split.TEST, decided)
-    away = gaps(there.estimates, inside.estimates)
+    away = gaps(there.part.estimates, inside.part.estimates)
     values = {
         "run": run,
         "on": data,
@@ -131,7 +133,7 @@ def _elsewhere(
         "matching": record.matching,
         "left_out": record.left_out,
         "own_images": record.own,
-        "internal": {"split": str(here), "metrics": _json(inside.estimates)},
+        "internal": {"split": str(here), "metrics": _json(inside.part.estimates)},
         "difference": _json(away),
         **decided_values(decided),
         "test_set": looks_values(looks(place, run)),
@@ -139,7 +141,7 @@ def _elsewhere(
     pairs = ", ".join(f"{name} = {ours or 'left out'}" for name, ours in record.matching.items())
     lines = [
         f"{len(predictions)} images of '{data}', classes matched: {pairs}",
-        shown(there.estimates),
+        shown(there.part.estimates),
         "",
         f"Difference from {here.words} of the run's own data",
         shown(away),
@@ -149,18 +151,18 @@ def _elsewhere(
     return values, "\n".join(lines)
 
 
-def _figures(part: Part) -> dict[str, Any]:
+def _figures(judged: Judged) -> dict[str, Any]:
     from medxfer.evaluation.confusion import matrix
     from medxfer.evaluation.estimate import plain_rows
-    from medxfer.evaluation.intervals import class_estimates
 
+    part = judged.part
     known = part.predictions.known
     return {
         "n": len(known),
         "patients": int(known.facts["patient"].nunique()),
         "classes": list(part.predictions.classes),
         "metrics": _json(part.estimates),
-        "by_class": plain_rows(class_estimates(part.predictions)),
+        "by_class": plain_rows(judged.classes),
         "calibration": part.calibration.to_json() if part.calibration else None,
         "confusion_matrix": matrix(part.predictions).tolist(),
     }
@@ -201,7 +203,7 @@ def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decis
     if split is Split.VALIDATION:
         return raised(session.workspace, run, part, None)
     validation = answers(session, run, Split.VALIDATION)
-    beside = judged_part(validation, Split.VALIDATION, decided)
+    beside = judged_part(validation, Split.VALIDATION, decided).part
     return raised(session.workspace, run, beside, part)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medxfer.evaluation.calibration import Calibration
+from medxfer.evaluation.calibration import Calibration, ClassLine
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.severity import Severity
@@ -17,8 +17,11 @@ _NEARLY_PERFECT = 0.99
 _WIDEST = 0.2
 """Of an interval: 0.80 that may be 0.70 or 0.90 decides nothing."""
 _FEWEST_CASES = 10
+"""Patients of a class, of whom any number of images tell little more."""
 _WORST_ERROR = 0.05
 _SLOPES = (0.8, 1.25)
+_WORST_LEVEL = 0.25
+"""Of log odds: what is claimed with 0.50 comes true in 0.44 or 0.56."""
 _COMPARED = ("auroc", "balanced_accuracy", "accuracy")
 _WORDS = {
     "auroc": "AUROC",
@@ -27,6 +30,18 @@ _WORDS = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
 }
+_NOT_TEMPERED = (
+    "Switch on temperature scaling, fitted on validation, and choose the threshold again."
+)
+_TEMPERED = (
+    "Temperature scaling is on and does not mend this: take the probabilities as an order of the "
+    "images, not as risks."
+)
+_LEVEL = (
+    "No temperature mends a level that is off; it only draws probabilities together or apart. "
+    "Choose the threshold on validation instead of 0.5, or train without class weights and "
+    "balanced sampling."
+)
 _WIDTHS = ("auroc", "sensitivity", "specificity", "balanced_accuracy")
 
 
@@ -55,13 +70,14 @@ class Circumstances:
     """How the result came about.
 
     `leaks` says that the audit found copies or patients on both sides of a split. Epochs count
-    from 1; None where there were none.
+    from 1; None where there were none. `tempered` says that a temperature is in force.
     """
 
     patients_known: bool
     leaks: bool
     best_epoch: int | None = None
     epochs: int | None = None
+    tempered: bool = False
 
 
 def alarms(validation: Part | None, test: Part | None, circumstances: Circumstances) -> list[Alarm]:
@@ -71,7 +87,7 @@ def alarms(validation: Part | None, test: Part | None, circumstances: Circumstan
     for part in parts:
         found += _one_class(part)
         found += _too_good(part, circumstances)
-        found += _calibration_gone(part)
+        found += _calibration_gone(part, circumstances)
         found += _few_cases(part)
         found += _wide(part)
     if validation is not None and test is not None:
@@ -141,55 +157,81 @@ def _too_good(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
         )
 
 
-def _calibration_gone(part: Part) -> Iterator[Alarm]:
+def _calibration_gone(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
     """Only what these images can show: the interval, not the value, is out of bounds."""
     if part.calibration is None:
         return
-    said = []
     error = part.calibration.error
-    if error.low is not None and error.low > _WORST_ERROR:
-        said.append(f"they are off by {error.value:.2f} on average")
+    off = error.low is not None and error.low > _WORST_ERROR
+    average = [f"they are off by {error.value:.2f} on average"] if off else []
+    slopes = [said for each in part.calibration.lines for said in _slope_gone(each)]
+    levels = [said for each in part.calibration.lines for said in _level_gone(each)]
+    said = average + slopes + levels
+    if not said:
+        return
+    remedies = []
+    if slopes or not levels:
+        remedies.append(_TEMPERED if circumstances.tempered else _NOT_TEMPERED)
+    if levels:
+        remedies.append(_LEVEL)
+    yield Alarm(
+        "calibration",
+        Severity.SERIOUS,
+        f"The probabilities of the {part.name} images do not mean what they say: "
+        f"{'; '.join(said)}.",
+        " ".join(remedies),
+    )
+
+
+def _slope_gone(line: ClassLine) -> Iterator[str]:
     lowest, highest = _SLOPES
-    for each in part.calibration.lines:
-        slope = each.slope
-        if slope.high is not None and slope.high < lowest:
-            said.append(f"those of '{each.name}' are too extreme (slope {slope.value:.2f})")
-        elif slope.low is not None and slope.low > highest:
-            said.append(f"those of '{each.name}' are too timid (slope {slope.value:.2f})")
-    if said:
-        yield Alarm(
-            "calibration",
-            Severity.SERIOUS,
-            f"The probabilities of the {part.name} images do not mean what they say: "
-            f"{'; '.join(said)}.",
-            "Switch on temperature scaling, fitted on validation, and choose the threshold again.",
-        )
+    slope = line.slope
+    if slope.high is not None and slope.high < lowest:
+        yield f"those of '{line.name}' are too extreme (slope {slope.value:.2f})"
+    elif slope.low is not None and slope.low > highest:
+        yield f"those of '{line.name}' are too timid (slope {slope.value:.2f})"
+
+
+def _level_gone(line: ClassLine) -> Iterator[str]:
+    level = line.in_the_large
+    if level.value is None or level.low is None or level.high is None:
+        return
+    if level.high < -_WORST_LEVEL:
+        yield f"those of '{line.name}' are too high on the whole (by {-level.value:.2f} log odds)"
+    elif level.low > _WORST_LEVEL:
+        yield f"those of '{line.name}' are too low on the whole (by {level.value:.2f} log odds)"
 
 
 def _few_cases(part: Part) -> Iterator[Alarm]:
+    """Patients of each class; where they are not known, each image is one of its own."""
     known = part.predictions.known
-    cases = np.bincount(known.truth, minlength=len(known.classes))
-    few = [
-        f"{n} of '{name}'"
-        for name, n in zip(known.classes, cases, strict=True)
-        if n < _FEWEST_CASES
-    ]
+    images = np.bincount(known.truth, minlength=len(known.classes))
+    patients = known.facts["patient"].groupby(known.truth).nunique()
+    few = []
+    for cls, name in enumerate(known.classes):
+        n, people = int(images[cls]), int(patients.get(cls, 0))
+        if people < _FEWEST_CASES:
+            of = f" ({n} images)" if n > people else ""
+            few.append(f"{people} of '{name}'{of}")
     if few:
         yield Alarm(
             "few_cases",
             Severity.SERIOUS,
-            f"The {part.name} images are too few to judge by: {', '.join(few)}.",
-            f"Get at least {_FEWEST_CASES} cases of each class there, better 100, or merge "
-            "classes.",
+            f"The patients of the {part.name} images are too few to judge by: {', '.join(few)}.",
+            f"Get at least {_FEWEST_CASES} patients of each class there, better 100, or merge "
+            "classes; more images of the same patients do not help.",
         )
 
 
 def _wide(part: Part) -> Iterator[Alarm]:
-    widths = ((name, part.estimates.get(name, Estimate(None))) for name in _WIDTHS)
+    figures = [(name, part.estimates.get(name, Estimate(None))) for name in _WIDTHS]
     wide = [
         f"{_WORDS[name]} may be anything from {each.low:.2f} to {each.high:.2f}"
-        for name, each in widths
+        for name, each in figures
         if each.width is not None and each.width > _WIDEST
+    ]
+    unsure = [
+        _WORDS[name] for name, each in figures if each.value is not None and each.width is None
     ]
     if wide:
         yield Alarm(
@@ -197,6 +239,14 @@ def _wide(part: Part) -> Iterator[Alarm]:
             Severity.SERIOUS,
             f"The {part.name} images are too few for a firm figure: {'; '.join(wide)}.",
             "Put more patients there: four times as many halve an interval.",
+        )
+    if unsure:
+        yield Alarm(
+            "no_interval",
+            Severity.SERIOUS,
+            f"Nobody can tell how firm these {part.name} figures are: {', '.join(unsure)}. They "
+            "have no interval, since a class there has a single patient or hardly more.",
+            "Put more patients of each class there before you believe them.",
         )
 
 

@@ -18,6 +18,8 @@ from medxfer.evaluation.predictions import Floats, Ints, Predictions
 from medxfer.evaluation.weighted import Replicates, Weighing
 
 RESAMPLES = 2000
+_MOST, _FEWEST = 10**9, 200
+"""Images times judged classes times resamples, about half a minute; and resamples all the same."""
 _IMAGES_AT_ONCE = 2**18
 """Resamples are computed so many images at a time: what lies in the processor's cache."""
 
@@ -84,8 +86,13 @@ def resampled(
     """What each resample of the patients gives; the truths of all images are known.
 
     Predictions of the same images are resampled alike under the same seed. How much memory it
-    takes does not depend on the number of resamples.
+    takes hardly depends on the number of resamples. There are fewer of them, but at least 200,
+    where images times judged classes times resamples would be more than 10⁹: from 500,000 images
+    of two classes on, or 50,000 of ten. The spread they show is then less exact (with 200 by a
+    twentieth), not less honest.
     """
+    size = max(len(predictions) * len(predictions.judged_classes), 1)
+    resamples = min(resamples, max(_MOST // size, _FEWEST))
     weighing = Weighing(predictions, patients.of_image)
     at_once = max(_IMAGES_AT_ONCE // max(len(predictions), 1), 1)
     return Replicates.joined(map(weighing, draws(patients, resamples, seed, at_once)))

@@ -14,9 +14,9 @@ from medxfer.errors import EvaluationError
 from medxfer.evaluation.cox import Line, line, logit_of
 from medxfer.evaluation.curves import Flags
 from medxfer.evaluation.estimate import LEVEL, Estimate, plain_rows
-from medxfer.evaluation.metrics import brier_of_each
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
-from medxfer.evaluation.proportion import of_patients
+from medxfer.evaluation.proportion import of_patients, proportion
+from medxfer.evaluation.sample import Sample
 
 BINNING = (
     "Expected calibration error (as Guo et al. 2017, but over at most 10 bins with equally many "
@@ -28,6 +28,8 @@ _FEWEST = 10
 """Images a bin on average, below which there are fewer bins."""
 _TOLERATED = 0.05
 """The part of the resamples in which a figure may be undefined before its interval is."""
+_MOST, _FEWEST_RESAMPLES = 2 * 10**8, 200
+"""Images times judged classes times resamples, about half a minute; and resamples all the same."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,10 @@ class Calibration:
     """How far the probabilities of n images may be taken at their word.
 
     `bins` is the reliability diagram; `error` the expected calibration error as in `BINNING`,
-    and `error_if_right` what 19 of 20 data sets of this size would stay below if every
-    probability were right (Bröcker and Smith 2007): an error below it shows nothing
-    (images taken as independent). `lines` has the positive class of two, or every class of more.
+    and `error_if_right` what 19 of 20 data sets of as many images and patients would stay below
+    if every probability were right (Bröcker and Smith 2007, but with the images of a patient as
+    alike as these are): an error below it shows nothing. `brier` is that of `Intervals.overall`.
+    `lines` has the positive class of two, or every class of more.
     """
 
     n: int
@@ -82,19 +85,22 @@ class Calibration:
 def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) -> Calibration:
     """Everything about calibration, with 95 % intervals from a bootstrap over patients.
 
-    Images of unknown truth are left out.
+    Images of unknown truth are left out. There are fewer resamples, but at least 200, where
+    images times judged classes times resamples would be more than 2 * 10⁸.
 
     Raises:
         EvaluationError: no image of known truth.
     """
-    known = predictions.known
+    sample = Sample(predictions)
+    known = sample.predictions
     score, hit = claims(known)
+    error_if_right = _error_if_right(score, hit, sample.patients.of_image, seed)
     truth, patients = known.truth, known.facts["patient"].to_numpy()
     order = np.argsort(score, kind="stable")
     score, hit = score[order], hit[order].astype(np.float64)
-    squared = brier_of_each(truth, known.probabilities)
     classes = known.judged_classes
     logits = [logit_of(known, cls) for cls in classes]
+    resamples = min(resamples, max(_MOST // (len(known) * len(classes)), _FEWEST_RESAMPLES))
 
     ones = np.ones(len(known), dtype=np.int64)
     whole = [line(logit, truth == cls) for cls, logit in zip(classes, logits, strict=True)]
@@ -107,16 +113,14 @@ def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) 
         ]
         again = times[order]
         error = _error(np.repeat(score, again), np.repeat(hit, again), _bins_for(len(known)))
-        rest = [value for fit in fits for value in _numbers(fit)]
-        return [error, float(weight @ squared / weight.sum()), *rest]
+        return [error, *(value for fit in fits for value in _numbers(fit))]
 
     values = figures(ones)
     drawn = np.asarray([figures(times) for times in patient_draws(patients, resamples, seed)])
     drawn = drawn.reshape(resamples, len(values))
-    error, brier, *rest = (
+    error, *rest = (
         _percentiles(value, column) for value, column in zip(values, drawn.T, strict=True)
     )
-    error_if_right = _error_if_right(score, _bins_for(len(known)), seed)
     lines = [
         ClassLine(known.classes[cls], *rest[3 * place : 3 * place + 3])
         for place, cls in enumerate(classes)
@@ -125,9 +129,9 @@ def calibration(predictions: Predictions, resamples: int = 2000, seed: int = 0) 
         n=len(known),
         patients=len(pd.unique(patients)),
         bins=reliability(known),
-        error=_reflected(error, error_if_right),
+        error=_reflected(error, drawn[:, 0], error_if_right),
         error_if_right=error_if_right,
-        brier=brier,
+        brier=sample.brier,
         lines=tuple(lines),
     )
 
@@ -230,10 +234,31 @@ def _error(score: Floats, hit: NDArray[Any], bins: int) -> float:
     return float(np.abs(claimed - came).sum() / n.sum())
 
 
-def _error_if_right(score: Floats, bins: int, seed: int, draws: int = 400) -> float:
-    generator = np.random.default_rng(seed)
-    errors = [_error(score, generator.random(len(score)) < score, bins) for _ in range(draws)]
+def _error_if_right(score: Floats, hit: Flags, patient: Ints, seed: int, draws: int = 400) -> float:
+    """What 19 of 20 draws of the truth from the probabilities stay below; `patient` from 0.
+
+    The images of a patient come true together as often as theirs do here. With one label a
+    patient that is always; with few patients to tell from it counts as nearly always.
+    """
+    order = np.argsort(score, kind="stable")
+    n, bins, generator = len(score), _bins_for(len(score)), np.random.default_rng(seed)
+    together = np.sqrt(_alike(hit, patient))
+    errors = []
+    for _ in range(draws):
+        own, shared = generator.random(n), generator.random(int(patient.max()) + 1)[patient]
+        luck = np.where(generator.random(n) < together, shared, own)
+        errors.append(_error(score[order], (luck < score)[order], bins))
     return float(np.quantile(errors, LEVEL))
+
+
+def _alike(hit: Flags, patient: Ints) -> float:
+    """How alike the images of a patient are, from 0 (no more than any) to 1; leans to 1."""
+    images = np.bincount(patient)
+    greatest = float((images**2).sum() / images.sum())
+    if greatest <= 1:
+        return 0.0
+    effect = len(hit) / proportion(hit, np.ones(len(hit), dtype=np.bool_), patient).worth
+    return (effect - 1) / (greatest - 1)
 
 
 def _percentiles(value: float, drawn: Floats) -> Estimate:
@@ -250,16 +275,19 @@ def _percentiles(value: float, drawn: Floats) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def _reflected(estimate: Estimate, error_if_right: float) -> Estimate:
-    """The basic bootstrap interval (Davison and Hinkley 1997, equation 5.6), cut to 0 and 1.
+def _reflected(estimate: Estimate, drawn: Floats, error_if_right: float) -> Estimate:
+    """The lower end of the basic bootstrap interval (Davison and Hinkley 1997, equation 5.6).
 
-    Resampling adds to the calibration error what sampling already added once; reflecting takes
-    it away again instead of counting it twice. An error that right probabilities would show as
-    well has 0 in its interval.
+    `drawn` are resamples. Resampling adds to the calibration error what sampling already added
+    once; reflecting takes it away again instead of counting it twice. An error that right
+    probabilities would show as well has 0 in its interval. The upper end would often lie below
+    the error itself, which reads as if it were known to be no greater; it is as far above as the
+    resamples go below their middle, and so rather too high than too low.
     """
     value = estimate.value
     if value is None or estimate.low is None or estimate.high is None:
         return estimate
-    low, high = 2 * value - estimate.high, 2 * value - estimate.low
+    low = 2 * value - estimate.high
     low = 0.0 if value <= error_if_right else min(max(low, 0.0), value)
-    return Estimate(value, low, min(max(high, value), 1.0))
+    high = value + float(np.nanmedian(drawn)) - estimate.low
+    return Estimate(value, low, min(high, 1.0))

@@ -1,8 +1,11 @@
 """Every figure of predictions with its 95 % interval, by patients.
 
-Accuracy, sensitivity and specificity are proportions of a fixed number of images and have Wilson's
-interval (`proportion`). All else has the spread that a bootstrap over patients shows (`bootstrap`,
-`spread`). A figure that compares classes has no interval if one of them has a single patient.
+Accuracy, sensitivity and specificity are proportions of images and have Wilson's interval
+(`proportion`). Brier score and log loss are means over images and have the spread of the patients'
+means (`spread`). All else has the spread that a bootstrap over patients shows (`bootstrap`), which
+keeps the patients of each class: what depends on how common the classes are (predictive values, F1,
+average precision, Matthews correlation) is about the mix of these images. A figure that compares
+classes has no interval if one of them has a single patient.
 
 Where every resample agrees, as at an AUROC of 1, the interval still has a width. Without an error
 among the images of the smallest class a part of such images could be errors all the same: by
@@ -11,6 +14,8 @@ class lay below all others.
 """
 
 from __future__ import annotations
+
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -22,55 +27,70 @@ from medxfer.evaluation.metrics import report, summary
 from medxfer.evaluation.predictions import Floats, Predictions
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around, range_of
-from medxfer.evaluation.weighted import class_figures, figures
+from medxfer.evaluation.weighted import Replicates, class_figures, figures
 
 CLASS_FIGURES = ("sensitivity", "specificity", "precision", "f1", "auroc")
+
+
+class Intervals:
+    """Figures of predictions at their threshold, overall and by class, from the same resamples.
+
+    Each is made when first asked for; keep the object where both are wanted. Images of unknown
+    truth are left out. There are fewer resamples for very many images or classes (`resampled`).
+    """
+
+    def __init__(self, predictions: Predictions, resamples: int = RESAMPLES, seed: int = 0) -> None:
+        self._sample = Sample(predictions)
+        self._asked = (resamples, seed)
+
+    @cached_property
+    def overall(self) -> dict[str, Estimate]:
+        """Every figure of `metrics.summary`, by the same names."""
+        sample, values = self._sample, summary(self._sample.predictions)
+        replicates = figures(self._replicates, sample.positive)
+        found = {}
+        for name, value in values.items():
+            within, degrees = range_of(name, sample.classes), sample.degrees(name)
+            found[name] = around(value, replicates[name], within, degrees, sample.doubt(name))
+        found |= {"brier": sample.brier, "log_loss": sample.log_loss}
+        found["accuracy"] = sample.accuracy.estimate
+        if sample.positive is not None:
+            found["sensitivity"] = sample.sensitivity(sample.positive).estimate
+            found["specificity"] = sample.specificity(sample.positive).estimate
+        return found
+
+    @cached_property
+    def by_class(self) -> pd.DataFrame:
+        """One row a class, judged against the rest.
+
+        Columns class, n (images), patients, and for each of `CLASS_FIGURES` its value and, as
+        `…_low` and `…_high`, its interval; NaN where not defined.
+        """
+        sample, values = self._sample, report(self._sample.predictions)
+        replicates = class_figures(self._replicates)
+        rows = []
+        for cls, name in enumerate(sample.predictions.classes):
+            row = {
+                "class": name,
+                "n": values["support"][cls],
+                "patients": sample.patients.by_class[cls],
+            }
+            for figure in CLASS_FIGURES:
+                row |= _columns(figure, _class_estimate(sample, figure, cls, values, replicates))
+            rows.append(row)
+        table = pd.DataFrame(rows)
+        return table.astype(dict.fromkeys(table.columns[3:], np.float64))
+
+    @cached_property
+    def _replicates(self) -> Replicates:
+        return self._sample.resampled(*self._asked)
 
 
 def estimates(
     predictions: Predictions, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Every figure of `metrics.summary`, by the same names, at the threshold of the predictions.
-
-    Images of unknown truth are left out.
-    """
-    sample, values = Sample(predictions), summary(predictions)
-    replicates = figures(sample.resampled(resamples, seed), sample.positive)
-    found = {}
-    for name, value in values.items():
-        within, degrees = range_of(name, sample.classes), sample.degrees(name)
-        found[name] = around(value, replicates[name], within, degrees, sample.doubt(name))
-    found["accuracy"] = sample.accuracy.estimate
-    if sample.positive is not None:
-        found["sensitivity"] = sample.sensitivity(sample.positive).estimate
-        found["specificity"] = sample.specificity(sample.positive).estimate
-    return found
-
-
-def class_estimates(
-    predictions: Predictions, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
-    """One row a class, judged against the rest, at the threshold of the predictions.
-
-    Columns class, n (images), patients, and for each of `CLASS_FIGURES` its value and, as
-    `…_low` and `…_high`, its interval; NaN where not defined. Images of unknown truth are left
-    out.
-    """
-    sample = Sample(predictions)
-    replicates = class_figures(sample.resampled(resamples, seed))
-    values = report(sample.predictions)
-    rows = []
-    for cls, name in enumerate(predictions.classes):
-        row = {
-            "class": name,
-            "n": values["support"][cls],
-            "patients": sample.patients.by_class[cls],
-        }
-        for figure in CLASS_FIGURES:
-            row |= _columns(figure, _class_estimate(sample, figure, cls, values, replicates))
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    return table.astype(dict.fromkeys(table.columns[3:], np.float64))
+    """`Intervals.overall` where the classes are not wanted."""
+    return Intervals(predictions, resamples, seed).overall
 
 
 def _class_estimate(

@@ -64,6 +64,11 @@ def brier_of_each(truth: Ints, probabilities: Floats) -> Floats:
     return squared / _TWO if classes == _TWO else squared
 
 
+def log_loss_of_each(truth: Ints, logits: Floats) -> Floats:
+    """(n,) log loss of each image, nats; `truth` is (n,) class indices, `logits` (n, k)."""
+    return np.asarray(-log_softmax(logits, axis=1)[np.arange(len(truth)), truth], dtype=np.float64)
+
+
 def report(predictions: Predictions) -> pd.DataFrame:
     """One row a class: class, precision, recall, f1, support, sensitivity, specificity.
 
@@ -134,9 +139,7 @@ def _brier(truth: Ints, probabilities: Floats) -> float | None:
 
 
 def _log_loss(truth: Ints, logits: Floats) -> float | None:
-    if not len(truth):
-        return None
-    return float(-log_softmax(logits, axis=1)[np.arange(len(truth)), truth].mean())
+    return float(log_loss_of_each(truth, logits).mean()) if len(truth) else None
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxfer.evaluation.bootstrap import RESAMPLES, Patients, resampled
-from medxfer.evaluation.predictions import Predictions
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.metrics import brier_of_each, log_loss_of_each
+from medxfer.evaluation.predictions import Floats, Predictions
 from medxfer.evaluation.proportion import Proportion, proportion, wilson
-from medxfer.evaluation.spread import degrees_of_freedom
+from medxfer.evaluation.spread import degrees_of_freedom, mean_over_patients, range_of
 from medxfer.evaluation.weighted import Replicates
 
 _TWO = 2
@@ -37,6 +39,18 @@ class Sample:
         """The part of the images that was called right."""
         right = self.predictions.truth == self.predictions.predicted
         return self._proportion(right, np.ones(len(right), dtype=np.bool_))
+
+    @cached_property
+    def brier(self) -> Estimate:
+        """The Brier score of `metrics.summary`, with its interval."""
+        known = self.predictions
+        return self._mean("brier", brier_of_each(known.truth, known.probabilities))
+
+    @cached_property
+    def log_loss(self) -> Estimate:
+        """The log loss of `metrics.summary`, with its interval."""
+        known = self.predictions
+        return self._mean("log_loss", log_loss_of_each(known.truth, known.logits))
 
     def sensitivity(self, cls: int) -> Proportion:
         """Of the images of a class, the part that was called it."""
@@ -68,12 +82,16 @@ class Sample:
         images for a mean over them, of those called a class for a predictive value, else of the
         class that is worth least.
         """
-        truth = self.predictions.truth
         if name in _MEANS:
-            return self._doubt(truth >= 0)
+            return self._doubt(self.predictions.truth >= 0)
         if self.positive is not None and name in ("ppv", "npv"):
             called = self.positive if name == "ppv" else 1 - self.positive
             return self.doubt_of_precision(called)
+        return self._doubt_of_classes
+
+    @cached_property
+    def _doubt_of_classes(self) -> float:
+        truth = self.predictions.truth
         return max((self._doubt(truth == cls) for cls in np.unique(truth)), default=1.0)
 
     def doubt_of_precision(self, cls: int) -> float:
@@ -88,6 +106,10 @@ class Sample:
     def _doubt(self, among: NDArray[np.bool_]) -> float:
         worth = self._proportion(among, among).worth
         return 1 - (wilson(worth, worth).low or 0.0)
+
+    def _mean(self, name: str, each: Floats) -> Estimate:
+        within = range_of(name, self.classes)
+        return mean_over_patients(each, self.patients.of_image, within, self.doubt(name))
 
     def _proportion(self, hit: NDArray[np.bool_], among: NDArray[np.bool_]) -> Proportion:
         return proportion(hit, among, self.patients.of_image)

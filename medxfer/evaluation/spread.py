@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from medxfer.evaluation.estimate import LEVEL, Estimate
-from medxfer.evaluation.predictions import Floats
+from medxfer.evaluation.predictions import Floats, Ints
 
 _TWO = 2
 _LEAST_DEFINED = 0.9
@@ -68,9 +68,17 @@ def around(
     the images that may all the same be otherwise. No interval without degrees of freedom.
     """
     defined = replicates[~np.isnan(replicates)]
-    if value is None or degrees <= 0 or len(defined) < max(_LEAST_DEFINED * len(replicates), _TWO):
+    if len(defined) < max(_LEAST_DEFINED * len(replicates), _TWO):
         return Estimate(value)
-    spread = float(defined.std(ddof=1))
+    return with_spread(value, float(defined.std(ddof=1)), within, degrees, doubt)
+
+
+def with_spread(
+    value: float | None, spread: float, within: Range, degrees: float, doubt: float
+) -> Estimate:
+    """`around` for a figure whose standard error is known: `spread`."""
+    if value is None or degrees <= 0:
+        return Estimate(value)
     if spread <= _FLAT or not within.low < value < within.high:
         return _agreed(value, within, doubt)
     half = float(student.ppf((1 + LEVEL) / 2, degrees)) * spread
@@ -81,6 +89,26 @@ def around(
     ends = logit(part) + np.array([-1, 1]) * half / within.width / (part * (1 - part))
     low, high = within.low + within.width * expit(ends)
     return Estimate(value, float(low), float(high))
+
+
+def mean_over_patients(each: Floats, patient: Ints, within: Range, doubt: float) -> Estimate:
+    """The mean of a value of each image, with the interval that its patients give.
+
+    Both are (n,), `patient` numbered from 0. The spread is that of leaving out one patient after
+    the other (the jackknife), so that how many images of each kind there are may vary as well;
+    patients of uneven size count as fewer. None without images.
+    """
+    images = np.bincount(patient)
+    n = int(images.sum())
+    if not n:
+        return Estimate(None)
+    value = float(each.mean())
+    degrees = n**2 / float((images.astype(np.float64) ** 2).sum()) - 1
+    if degrees <= _FLAT:
+        return Estimate(value)
+    without = (np.bincount(patient, weights=each) - value * images) / (n - images)
+    spread = float(np.sqrt((1 - 1 / len(images)) * (without**2).sum()))
+    return with_spread(value, spread, within, degrees, doubt)
 
 
 def difference(

@@ -16,6 +16,7 @@ from medxfer.evaluation.predictions import Predictions
 
 Estimates = dict[str, Estimate]
 FIGURES = ("accuracy", "auroc", "sensitivity", "specificity")
+_TWO = 2
 _FEWEST = 10
 """Images, below which no figure of a group is given."""
 _UNDEFINED = Estimate(None)
@@ -72,11 +73,14 @@ def by_subgroup(
     judged = predictions.truth >= 0
     known = predictions.only(judged)
     names, place = groups(_aligned(predictions, column)[judged])
+    parts = [known.only(place == at) for at in range(len(names))]
+    owns = [_of(part, estimates) for part in parts]
+    if len(names) == _TWO:
+        rests = owns[::-1]
+    else:
+        rests = [_of(known.only(place != at), estimates) for at in range(len(names))]
     rows: list[dict[str, Any]] = []
-    for at, name in enumerate(names):
-        inside = place == at
-        part = known.only(inside)
-        own, rest = (_of(each, estimates) for each in (part, known.only(~inside)))
+    for name, part, own, rest in zip(names, parts, owns, rests, strict=True):
         listed = [figure for figure in figures if figure in own or figure in rest]
         for figure in listed or list(figures):
             here, there = own.get(figure, _UNDEFINED), rest.get(figure, _UNDEFINED)

@@ -87,7 +87,9 @@ def uncertain_band(
 
     Outside of it the answers reach the wished accuracy, sensitivity and specificity; of equal
     bands, the one with the lower upper end, then the higher lower end. Give the validation
-    images, never the test ones; those of unknown truth are left out.
+    images, never the test ones; those of unknown truth are left out. It is the best of many bands
+    on the very images that also chose the epoch and, where they are in use, temperature and
+    threshold: on new images the answers reach the wish a little less often, so measure it there.
 
     Raises:
         EvaluationError: there are not two classes, or not images of both; a wish is not from 0

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import log_softmax
 
 from medxfer.evaluation.curves import Flags
-from medxfer.evaluation.metrics import brier_of_each
+from medxfer.evaluation.metrics import brier_of_each, log_loss_of_each
 from medxfer.evaluation.predictions import Floats, Ints, Predictions
 
 _TWO = 2
@@ -27,12 +26,17 @@ _NOTHING = 1e-9
 class Replicates:
     """What r weightings of the same images give, before figures are made of it."""
 
-    counts: Floats
-    """(r, k, k) weight by true class and predicted class."""
+    hits: Floats
+    """(r, k) weight of what was called rightly, by class."""
+    have: Floats
+    """(r, k) weight by true class."""
+    called: Floats
+    """(r, k) weight by predicted class."""
     auroc: Floats
-    """(r, k) of each class against the rest; NaN where not defined."""
+    """(r, j) of each class judged against the rest (`Predictions.judged_classes`): of two classes
+    the positive, since the other has the same; NaN where not defined."""
     average_precision: Floats
-    """(r, k), likewise."""
+    """(r, j), likewise."""
     brier: Floats
     """(r,) sum over the images."""
     log_loss: Floats
@@ -41,8 +45,7 @@ class Replicates:
     @classmethod
     def joined(cls, parts: Iterable[Replicates]) -> Replicates:
         """The weightings of all parts, in order."""
-        rows = [(part.counts, part.auroc, part.average_precision, part.brier, part.log_loss)
-                for part in parts]  # fmt: skip
+        rows = [tuple(vars(part).values()) for part in parts]
         return cls(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
@@ -55,29 +58,33 @@ class Weighing:
         self._sums = _sums(predictions, patient)
         self._rankings = [
             _Ranking(predictions.truth == cls, predictions.probabilities[:, cls])
-            for cls in range(self._classes)
+            for cls in predictions.judged_classes
         ]
 
     def __call__(self, weights: Floats) -> Replicates:
         """The replicates of (r, patients) weights, none negative."""
         r, k = len(weights), self._classes
         sums = np.asarray(weights @ self._sums)
-        auroc, precision = np.empty((r, k)), np.empty((r, k))
-        for cls, ranking in enumerate(self._rankings):
-            auroc[:, cls], precision[:, cls] = ranking(weights, self._patient)
-        counts = sums[:, : k * k].reshape(r, k, k)
-        return Replicates(counts, auroc, precision, sums[:, -2], sums[:, -1])
+        auroc, precision = np.empty((2, r, len(self._rankings)))
+        for at, ranking in enumerate(self._rankings):
+            auroc[:, at], precision[:, at] = ranking(weights, self._patient)
+        hits, have, called = (sums[:, at * k : (at + 1) * k] for at in range(3))
+        return Replicates(hits, have, called, auroc, precision, sums[:, -2], sums[:, -1])
 
 
 def _sums(predictions: Predictions, patient: Ints) -> csr_array:
-    """(p, k * k + 2) of each patient: images by truth and answer, Brier score, log loss."""
+    """(p, 3 k + 2) of each patient: images called rightly, by truth, and by answer, each by
+    class; Brier score, log loss."""
     k, n, truth = len(predictions.classes), len(predictions), predictions.truth
+    called = predictions.predicted
     brier = brier_of_each(truth, predictions.probabilities)
-    nats = -log_softmax(predictions.logits, axis=1)[np.arange(n), truth]
-    values = np.concatenate([np.ones(n), brier, nats])
-    columns = np.concatenate([truth * k + predictions.predicted, np.repeat([k * k, k * k + 1], n)])
-    shape = (len(np.unique(patient)), k * k + 2)
-    return csr_array((values, (np.tile(patient, 3), columns)), shape=shape)
+    nats = log_loss_of_each(truth, predictions.logits)
+    ones = np.ones(n)
+    values = np.concatenate([truth == called, ones, ones, brier, nats])
+    last = np.repeat([3 * k, 3 * k + 1], n)
+    columns = np.concatenate([truth, truth + k, called + 2 * k, last])
+    shape = (len(np.unique(patient)), 3 * k + 2)
+    return csr_array((values, (np.tile(patient, 5), columns)), shape=shape)
 
 
 class _Ranking:
@@ -121,19 +128,18 @@ def figures(replicates: Replicates, positive: int | None) -> dict[str, Floats]:
 
     `positive` is the positive class of two, None for more.
     """
-    counts = replicates.counts
-    hits, have = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
-    total = counts.sum(axis=(1, 2))
+    hits, have, called = replicates.hits, replicates.have, replicates.called
+    total = have.sum(axis=1)
     several = _classes_in(have) >= _TWO
     recalls, by_class = ratio(hits, have), class_figures(replicates)
     chosen = slice(None) if positive is None else slice(positive, positive + 1)
     values = {
         "accuracy": ratio(hits.sum(axis=1), total),
         "balanced_accuracy": np.where(several, _mean(recalls), np.nan),
-        "auroc": _mean(replicates.auroc[:, chosen]),
-        "average_precision": _mean(replicates.average_precision[:, chosen]),
+        "auroc": _mean(replicates.auroc),
+        "average_precision": _mean(replicates.average_precision),
         "f1": _mean(by_class["f1"][:, chosen]),
-        "mcc": _matthews(counts),
+        "mcc": _matthews(hits, have, called),
         "brier": ratio(replicates.brier, total),
         "log_loss": ratio(replicates.log_loss, total),
     }
@@ -150,16 +156,11 @@ def figures(replicates: Replicates, positive: int | None) -> dict[str, Floats]:
 
 def class_figures(replicates: Replicates) -> dict[str, Floats]:
     """(r, k) of each class against the rest: precision, f1, auroc; NaN where not defined."""
-    counts = replicates.counts
-    hits, have, called = (
-        np.diagonal(counts, axis1=1, axis2=2),
-        counts.sum(axis=2),
-        counts.sum(axis=1),
-    )
+    hits, have, called = replicates.hits, replicates.have, replicates.called
     return {
         "precision": ratio(hits, called),
         "f1": ratio(_TWO * hits, have + called),
-        "auroc": replicates.auroc,
+        "auroc": np.broadcast_to(replicates.auroc, have.shape),
     }
 
 
@@ -170,9 +171,9 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     return values
 
 
-def _matthews(counts: Floats) -> Floats:
-    have, called, total = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
-    covariance = np.trace(counts, axis1=1, axis2=2) * total - (have * called).sum(axis=1)
+def _matthews(hits: Floats, have: Floats, called: Floats) -> Floats:
+    total = have.sum(axis=1)
+    covariance = hits.sum(axis=1) * total - (have * called).sum(axis=1)
     spread = (total**2 - (have**2).sum(axis=1)) * (total**2 - (called**2).sum(axis=1))
     varied = np.minimum(_classes_in(have), _classes_in(called)) >= _TWO
     return ratio(covariance, np.where(varied, np.sqrt(np.maximum(spread, 0)), 0))

@@ -26,7 +26,7 @@ from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, differ
 from medxfer.evaluation.calibration import Calibration, calibration
 from medxfer.evaluation.conformal import Coverage, conformal, coverage
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.intervals import class_estimates, estimates
+from medxfer.evaluation.intervals import Intervals, estimates
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.subgroups import Subgroups, by_subgroup
 from medxfer.events import EpochFinished, Fitted, Note, Started
@@ -64,7 +64,7 @@ class Judged:
     split: Split
     part: Part
     classes: pd.DataFrame
-    """As `class_estimates` gives it."""
+    """As `Intervals.by_class`."""
 
     @property
     def predictions(self) -> Predictions:
@@ -139,6 +139,8 @@ def gather(
     validation = _judged(workspace, run, Split.VALIDATION, decided)
     test = _judged(workspace, run, Split.TEST, decided) if decided.is_open else None
     final = test or validation
+    info, audit = (source.info, source.audit) if source else (None, None)
+    how = circumstances(loaded, info, audit, decided)
     return Recorded(
         run=loaded,
         started=started,
@@ -153,7 +155,9 @@ def gather(
         subgroups=_subgroups(source, final, told),
         coverage=_coverage(decided, validation, test),
         externals=_externals(workspace, run, decided, final),
-        alarms=tuple(_alarms(loaded, source, validation, test)),
+        alarms=tuple(
+            alarms(validation.part if validation else None, test.part if test else None, how)
+        ),
         weights_sha256=kept_weights(loaded),
         made=made or datetime.now(UTC),
     )
@@ -169,13 +173,16 @@ def audit_of(workspace: Workspace, run: Run) -> Audit | None:
     return audit if same else None
 
 
-def circumstances(run: Run, info: DatasetInfo | None, audit: Audit | None) -> Circumstances:
+def circumstances(
+    run: Run, info: DatasetInfo | None, audit: Audit | None, decided: Decisions
+) -> Circumstances:
     """How a result came about, for its alarms."""
     return Circumstances(
         patients_known=info is not None and info.patients_known,
         leaks=_leaks(info, audit),
         best_epoch=run.summary.best_epoch,
         epochs=run.summary.epochs or None,
+        tempered=bool(decided.temperature and decided.temperature.on),
     )
 
 
@@ -196,10 +203,12 @@ def kept_weights(run: Run) -> str:
         return ""
 
 
-def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> Part:
+def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> Judged:
     """One part under the decisions in force, with intervals and calibration."""
     answers = judged(predictions, decided)
-    return Part(split.words, answers, estimates(answers), calibrated(answers))
+    intervals = Intervals(answers)
+    part = Part(split.words, answers, intervals.overall, calibrated(answers))
+    return Judged(split, part, intervals.by_class)
 
 
 def calibrated(answers: Predictions) -> Calibration | None:
@@ -218,14 +227,15 @@ def raised(
     info = None
     with suppress(DataError):  # deleted since
         info = dataset_info(workspace, loaded.config.data)
-    return alarms(validation, test, circumstances(loaded, info, audit_of(workspace, loaded)))
+    decided = decisions(workspace, run)
+    how = circumstances(loaded, info, audit_of(workspace, loaded), decided)
+    return alarms(validation, test, how)
 
 
 def _judged(workspace: Workspace, run: str, split: Split, decided: Decisions) -> Judged | None:
     if split not in saved_splits(workspace, run):
         return None
-    part = judged_part(load_predictions(workspace, run, split), split, decided)
-    return Judged(split, part, class_estimates(part.predictions))
+    return judged_part(load_predictions(workspace, run, split), split, decided)
 
 
 def _source(workspace: Workspace, run: Run) -> Source | None:
@@ -287,10 +297,3 @@ def _externals(
 def gaps(there: dict[str, Estimate], here: dict[str, Estimate]) -> dict[str, Estimate]:
     """Figures on other images less those on ours, with the interval of independent samples."""
     return {name: difference(there[name], here[name]) for name in there if name in here}
-
-
-def _alarms(
-    run: Run, source: Source | None, validation: Judged | None, test: Judged | None
-) -> list[Alarm]:
-    how = circumstances(run, source.info if source else None, source.audit if source else None)
-    return alarms(validation.part if validation else None, test.part if test else None, how)

@@ -103,6 +103,52 @@ def test_calibration_that_is_gone_sounds_only_with_images_to_say_so() -> None:
     assert alarms(None, judged(25, 0.8), FINE) == []
 
 
+def level_off(by: float) -> Part:
+    """Right probabilities but for their level."""
+    predictions = simulated(500, seed=1)
+    logits = predictions.logits + np.array([0.0, by])
+    predictions = of(predictions.truth, logits)
+    return Part("test", predictions, {}, calibration(predictions, 200))
+
+
+def test_a_level_that_is_off_sounds_with_a_remedy_that_helps() -> None:
+    (high,) = alarms(None, level_off(1.0), FINE)
+    assert high.key == "calibration"
+    assert "those of 'class 1' are too high on the whole (by 0.96 log odds)" in high.problem
+    assert high.remedy.startswith("No temperature mends a level")
+    assert "Switch on" not in high.remedy
+    (low,) = alarms(None, level_off(-1.0), FINE)
+    assert "too low on the whole" in low.problem
+    assert alarms(None, level_off(0.1), FINE) == []
+
+
+def test_a_temperature_in_force_is_not_told_to_be_switched_on() -> None:
+    predictions = simulated(500, seed=1).tempered(0.2)
+    part = Part("test", predictions, {}, calibration(predictions, 200))
+    (off,) = alarms(None, part, FINE)
+    assert "Switch on temperature scaling" in off.remedy
+    (on,) = alarms(None, part, dataclasses.replace(FINE, tempered=True))
+    assert "Temperature scaling is on and does not mend this" in on.remedy
+    assert "Switch on" not in on.remedy
+
+
+def test_many_images_of_few_patients_are_few_cases() -> None:
+    """500 sick images of one patient raised nothing."""
+    predictions = simulated(600, per_patient=1)
+    truth = np.where(np.arange(600) < 500, 1, 0)
+    facts = predictions.facts.copy()
+    facts["patient"] = np.where(truth == 1, "the same", facts["patient"])
+    sick = dataclasses.replace(predictions, facts=facts, truth=truth)
+    found = part(predictions=sick)
+    found.estimates["sensitivity"] = Estimate(0.9)
+    few, firm = (alarm for alarm in alarms(None, found, FINE) if alarm.key != "one_class")
+    assert few.key == "few_cases"
+    assert "too few to judge by: 1 of 'class 1' (500 images)." in few.problem
+    assert firm.key == "no_interval"
+    assert "sensitivity" in firm.problem
+    assert alarms(None, part(predictions=predictions, sensitivity=0.9), FINE) == []
+
+
 def test_too_few_cases_and_too_wide_intervals() -> None:
     few = of(np.array([0] * 50 + [1] * 9 + [2] * 10), np.eye(3)[[0] * 50 + [1] * 9 + [2] * 10])
     said = alarms(None, part(predictions=few), FINE)

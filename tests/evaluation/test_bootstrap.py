@@ -10,6 +10,7 @@ from sklearn import metrics as reference
 from medxfer.evaluation.bootstrap import Patients, draws, resampled
 from medxfer.evaluation.metrics import summary
 from medxfer.evaluation.predictions import Floats, Predictions
+from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.weighted import Weighing, class_figures, figures
 
 CASES = [made_up(120, 2), made_up(120, 2, levels=1), made_up(150, 4), made_up(150, 4, levels=1)]
@@ -69,7 +70,7 @@ def test_figures_of_a_resample_are_those_of_scikit_learn_with_weights(
 ) -> None:
     patients = Patients.of(predictions)
     weights = weights_of(predictions)
-    found = figures(Weighing(predictions, patients.of_image)(weights), predictions.classes)
+    found = figures(Weighing(predictions, patients.of_image)(weights), Sample(predictions).positive)
     truth, called, p = predictions.truth, predictions.predicted, predictions.probabilities
     two = len(predictions.classes) == 2
     chosen = [1] if two else range(len(predictions.classes))
@@ -113,13 +114,15 @@ def test_equal_weights_give_the_summary_at_the_threshold() -> None:
     predictions = made_up(100, 2).at(0.3)
     replicates = Weighing(predictions, np.arange(100))(np.ones((1, 100)))
     for name, value in summary(predictions).items():
-        assert figures(replicates, predictions.classes)[name][0] == pytest.approx(value, abs=1e-12)
+        assert figures(replicates, Sample(predictions).positive)[name][0] == pytest.approx(
+            value, abs=1e-12
+        )
 
 
 def test_what_a_resample_lacks_is_not_defined() -> None:
     predictions = predictions_of(np.array([0, 0, 1]), np.eye(2)[[0, 1, 1]], np.arange(3))
     replicates = Weighing(predictions, np.arange(3))(np.array([[0.0, 0, 0], [2, 0, 0], [0, 0, 3]]))
-    found = figures(replicates, predictions.classes)
+    found = figures(replicates, Sample(predictions).positive)
     assert all(np.isnan(found[name][0]) for name in found)
     assert {name for name in found if not np.isnan(found[name][1])} == {
         "accuracy", "specificity", "npv", "brier", "log_loss",
@@ -142,6 +145,23 @@ def test_how_many_resamples_at_a_time_changes_nothing(monkeypatch: pytest.Monkey
     monkeypatch.setattr("medxfer.evaluation.bootstrap._IMAGES_AT_ONCE", 1000)
     pieces = resampled(predictions, patients, 100, seed=3)
     np.testing.assert_array_equal(whole.auroc, pieces.auroc)
-    np.testing.assert_array_equal(whole.counts, pieces.counts)
+    np.testing.assert_array_equal(whole.hits, pieces.hits)
+    np.testing.assert_array_equal(whole.called, pieces.called)
     other = resampled(predictions, patients, 100, seed=4)
     assert not np.array_equal(whole.auroc, other.auroc)
+
+
+def test_very_many_images_or_classes_have_fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictions = made_up(100, 4)
+    patients = Patients.of(predictions)
+    monkeypatch.setattr("medxfer.evaluation.bootstrap._MOST", 100 * 4 * 300)
+    assert len(resampled(predictions, patients).brier) == 300
+    assert len(resampled(predictions, patients, 50).brier) == 50
+    monkeypatch.setattr("medxfer.evaluation.bootstrap._MOST", 0)
+    assert len(resampled(predictions, patients).brier) == 200
+
+
+def test_what_is_kept_of_a_resample_grows_with_the_classes_and_not_with_their_square() -> None:
+    predictions = made_up(40, 10)
+    kept = resampled(predictions, Patients.of(predictions), 20)
+    assert {part.size // 20 for part in vars(kept).values()} == {1, 10}

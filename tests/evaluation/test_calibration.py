@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from sklearn.metrics import brier_score_loss
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.calibration import calibration, claims, patient_draws, reliability
+from medxfer.evaluation.intervals import estimates
+from medxfer.evaluation.predictions import Ints, Predictions
 
 
 @pytest.mark.parametrize("bins", [1, 5, 10])
@@ -96,6 +100,41 @@ def test_right_probabilities_have_an_error_that_shows_nothing() -> None:
     assert below >= 52
 
 
+def one_label_a_patient(seed: int, patients: int = 20, images: int = 50) -> Predictions:
+    """Right probabilities of each image, from a normal measurement of its patient's label."""
+    generator = np.random.default_rng(seed)
+    truth = np.repeat(generator.integers(0, 2, patients), images)
+    measured = generator.normal(size=len(truth)) + truth - 0.5
+    return of(truth, np.stack([np.zeros(len(truth)), measured], axis=1), per_patient=images)
+
+
+def test_with_few_patients_right_probabilities_seem_further_off() -> None:
+    """Drawn image by image, the bound was 0.05, and 29 of these 40 were above it."""
+    found = [calibration(one_label_a_patient(seed), resamples=1, seed=seed) for seed in range(40)]
+    below = sum(each.error.value <= each.error_if_right for each in found
+                if each.error.value is not None)  # fmt: skip
+    assert below >= 35
+    assert np.median([each.error_if_right for each in found]) < 0.35
+    alone = [calibration(simulated(1000, seed=seed), resamples=1).error_if_right for seed in (1, 2)]
+    assert max(alone) < 0.06  # one image a patient: as before
+
+
+def test_the_calibration_error_may_be_greater_than_it_seems() -> None:
+    """An upper end that is the value itself would read as if it could not."""
+    for seed in range(20):
+        error = calibration(simulated(150, seed=seed), resamples=60, seed=seed).error
+        assert error.value is not None
+        assert error.low is not None
+        assert error.high is not None
+        assert error.low < error.value < error.high
+
+
+def test_a_brier_score_has_one_interval() -> None:
+    """A report has it in two places; they were made in two ways."""
+    predictions = simulated(120, per_patient=3)
+    assert calibration(predictions, resamples=20).brier == estimates(predictions, 50)["brier"]
+
+
 def test_gone_calibration_shows() -> None:
     found = calibration(simulated(400).tempered(0.2), resamples=200)
     assert found.error.low is not None
@@ -142,3 +181,17 @@ def test_2000_images_take_seconds() -> None:
     start = time.process_time()
     calibration(simulated(2000), resamples=500)
     assert time.process_time() - start < 2
+
+
+def test_very_many_images_have_fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(patients: Any, resamples: int, seed: int) -> Iterator[Ints]:
+        asked.append(resamples)
+        return patient_draws(patients, resamples, seed)
+
+    monkeypatch.setattr("medxfer.evaluation.calibration.patient_draws", counted)
+    monkeypatch.setattr("medxfer.evaluation.calibration._MOST", 0)
+    calibration(simulated(30), resamples=300)
+    calibration(simulated(30), resamples=10)
+    assert asked == [200, 10]

@@ -76,6 +76,7 @@ def test_several_images_a_patient_are_told() -> None:
     found = coverage(conformal(simulated(50)), simulated(40, per_patient=4))
     assert (found.n, found.patients) == (40, 10)
     assert "one image a patient" in found.to_json()["promise"]
+    assert "also chose the epoch" in found.to_json()["promise"]
 
 
 def test_what_cannot_be_calibrated_or_applied() -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_up import made_up, predictions_of
+from scipy.special import expit, logit
 from scipy.stats import binomtest
 from scipy.stats import t as student
 from sklearn import metrics as reference
 
 from medxfer.errors import EvaluationError
 from medxfer.evaluation.bands import roc_band, roc_bands
+from medxfer.evaluation.bootstrap import resampled
 from medxfer.evaluation.delong import areas
-from medxfer.evaluation.intervals import CLASS_FIGURES, class_estimates, estimates
+from medxfer.evaluation.intervals import CLASS_FIGURES, Intervals, estimates
 from medxfer.evaluation.metrics import report, summary
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.proportion import proportion, wilson
 from medxfer.evaluation.sample import Sample
-from medxfer.evaluation.spread import Range, around, degrees_of_freedom
+from medxfer.evaluation.spread import Range, around, degrees_of_freedom, mean_over_patients
+from medxfer.evaluation.weighted import Replicates
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -47,7 +51,7 @@ def test_images_of_unknown_truth_do_not_count() -> None:
     )
     known = hidden.only(np.arange(150))
     assert estimates(hidden, 100) == estimates(known, 100)
-    assert class_estimates(hidden, 100).equals(class_estimates(known, 100))
+    assert Intervals(hidden, 100).by_class.equals(Intervals(known, 100).by_class)
 
 
 def test_the_interval_of_an_auroc_is_that_of_obuchowski_on_the_logit() -> None:
@@ -123,7 +127,7 @@ def test_one_patient_in_a_class_gives_figures_without_interval() -> None:
     assert without == {
         "balanced_accuracy", "auroc", "average_precision", "f1", "mcc", "sensitivity", "ppv", "npv",
     }  # fmt: skip
-    rows = class_estimates(one_patient_in_a_class(), resamples=100)
+    rows = Intervals(one_patient_in_a_class(), 100).by_class
     assert rows["patients"].tolist() == [37, 1]
     assert rows["auroc"].notna().all()
     assert rows["auroc_low"].isna().all()
@@ -137,7 +141,7 @@ def test_one_class_or_nothing_at_all_is_not_defined_rather_than_wrong() -> None:
         found = estimates(part, resamples=50)
         assert {name: it.value for name, it in found.items()} == summary(part)
         assert found["auroc"].low is None
-        assert len(class_estimates(part, resamples=50)) == 2
+        assert len(Intervals(part, 50).by_class) == 2
 
 
 def test_a_figure_that_many_resamples_lack_has_no_interval() -> None:
@@ -149,7 +153,7 @@ def test_a_figure_that_many_resamples_lack_has_no_interval() -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_each_class_against_the_rest(classes: int) -> None:
     predictions = made_up(240, classes)
-    found = class_estimates(predictions, resamples=200)
+    found = Intervals(predictions, 200).by_class
     expected = report(predictions)
     assert found["class"].tolist() == list(predictions.classes)
     assert found["n"].tolist() == expected["support"].tolist()
@@ -169,6 +173,66 @@ def test_each_class_against_the_rest(classes: int) -> None:
         assert (row["precision_low"], row["precision_high"]) == pytest.approx(
             (whole["ppv"].low, whole["ppv"].high)
         )
+
+
+def test_both_are_made_of_the_same_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each used to draw its own."""
+    drawn = []
+
+    def counted(predictions: Predictions, *asked: Any) -> Replicates:
+        drawn.append(len(predictions))
+        return resampled(predictions, *asked)
+
+    monkeypatch.setattr("medxfer.evaluation.sample.resampled", counted)
+    found = Intervals(made_up(60), 50)
+    assert found.overall["auroc"].value == found.by_class["auroc"][1]
+    assert found.overall["ppv"].low == found.by_class["precision_low"][1]
+    assert drawn == [60]
+
+
+def test_of_two_classes_one_is_ranked_and_both_have_its_interval() -> None:
+    predictions = made_up(80)
+    assert Sample(predictions).resampled(30).auroc.shape == (30, 1)
+    assert Sample(made_up(80, 3)).resampled(30).auroc.shape == (30, 3)
+    rows = Intervals(predictions, 100).by_class
+    assert rows["auroc"][0] == pytest.approx(rows["auroc"][1])
+    assert rows["auroc_low"][0] == pytest.approx(rows["auroc_low"][1])
+
+
+def test_the_mean_over_patients_leaves_out_one_after_the_other() -> None:
+    each, patient = np.arange(12) ** 1.5 / 60, np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3])
+    found = mean_over_patients(each, patient, Range(), 0.1)
+    left = np.array([each[patient != one].mean() for one in range(4)])
+    spread = np.sqrt(3 / 4 * ((left - each.mean()) ** 2).sum())
+    degrees = 12**2 / (25 + 4 + 9 + 4) - 1
+    half = student.ppf(0.975, degrees) * spread / (each.mean() * (1 - each.mean()))
+    assert found.value == each.mean()
+    assert found.low == pytest.approx(expit(logit(each.mean()) - half))
+    assert found.high == pytest.approx(expit(logit(each.mean()) + half))
+    alone = mean_over_patients(each, np.arange(12), Range(0, np.inf), 0.1)
+    half = student.ppf(0.975, 11) * each.std(ddof=1) / np.sqrt(12) / each.mean()
+    assert alone.high == pytest.approx(each.mean() * np.exp(half))
+    assert mean_over_patients(each, np.zeros(12, dtype=int), Range(), 0.1).low is None
+
+
+def test_a_brier_score_covers_the_truth_however_the_classes_fall() -> None:
+    """The mix of classes is drawn too; held fixed, the interval held in 88 % of these."""
+    truth_of_all, inside = None, 0
+    generator = np.random.default_rng(5)
+
+    def study(n: int) -> Predictions:
+        truth = (generator.random(n) < 0.2).astype(np.int64)
+        logits = np.stack([np.zeros(n), 1.5 * truth - 1.5 + generator.normal(size=n)], axis=1)
+        return predictions_of(truth, logits, np.arange(n))
+
+    truth_of_all = summary(study(400_000))["brier"]
+    assert truth_of_all is not None
+    for _ in range(400):
+        found = Sample(study(60)).brier
+        assert found.low is not None
+        assert found.high is not None
+        inside += found.low <= truth_of_all <= found.high
+    assert 0.92 < inside / 400 < 0.98
 
 
 def test_degrees_of_freedom_by_welch_and_satterthwaite() -> None:

@@ -44,6 +44,23 @@ def test_each_group_is_its_part_and_is_compared_with_all_others() -> None:
     assert "Among 2 comparisons" in found.note
 
 
+def test_of_two_groups_each_is_the_rest_of_the_other() -> None:
+    """Figures are dear: two groups cost two, not four."""
+    judged = []
+
+    def counted(part: Predictions) -> dict[str, Estimate]:
+        judged.append(len(part))
+        return estimates(part)
+
+    sex = pd.Series(np.where(np.arange(100) < 40, "F", "M"), name="sex")
+    table = by_subgroup(simulated(100), sex, counted, ("accuracy",)).table
+    assert judged == [40, 60]
+    assert table["value"].tolist() == table["rest_value"].tolist()[::-1]
+    site = pd.Series(np.array(["A", "B", "C"])[np.arange(100) % 3], name="site")
+    by_subgroup(simulated(100), site, counted)
+    assert sorted(judged[2:]) == [33, 33, 34, 66, 67, 67]
+
+
 def test_a_group_that_is_worse_is_marked_and_no_other() -> None:
     predictions = simulated(600)
     site = np.array(["A", "B", "C"])[np.arange(600) % 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
 from recorded import Made, answers, make, make_data, make_run
@@ -14,7 +15,7 @@ from streamlit.testing.v1.element_tree import NumberInput
 
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
-from medxfer.evaluation.calibration import calibration
+from medxfer.evaluation.calibration import Calibration, calibration
 from medxfer.evaluation.conformal import conformal, coverage
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.metrics import summary
@@ -173,6 +174,21 @@ def test_calibration_in_the_large_is_said_in_words() -> None:
     assert "too high" in intercept_sentence(Estimate(-1, -1.4, -0.5))
     assert "too low" in intercept_sentence(Estimate(1, 0.4, 1.5))
     assert "neither shown" in intercept_sentence(Estimate(0.1, -0.4, 0.5))
+
+
+def test_the_calibration_error_is_said_with_what_right_ones_would_show() -> None:
+    right = simulated_error(0.03, below=0.08)
+    assert "That shows nothing" in right
+    assert "right ones may seem off by up to 8.0 too" in right
+    wrong = simulated_error(0.12, below=0.08)
+    assert "more than 8.0 in only 1 of 20 data sets of as many images and patients" in wrong
+    assert "no more than" not in wrong  # it is a bound that 1 in 20 goes beyond
+
+
+def simulated_error(error: float, below: float) -> str:
+    bins = pd.DataFrame()
+    estimate = Estimate(error, max(error - 0.05, 0), error + 0.05)
+    return error_sentence(Calibration(200, 20, bins, estimate, below, Estimate(0.2), ()))
 
 
 def test_the_diagram_has_a_dot_with_its_interval_for_each_bin(made: Made) -> None:

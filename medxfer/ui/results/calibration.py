@@ -102,8 +102,14 @@ def error_sentence(checked: Calibration) -> str:
         said += f" ({100 * error.low:.1f} to {100 * error.high:.1f})"
     right = 100 * checked.error_if_right
     if error.value <= checked.error_if_right:
-        return f"{said}. With so few images right ones would seem off by up to {right:.1f} too."
-    return f"{said}; right ones would seem off by no more than {right:.1f} on so many images."
+        return (
+            f"{said}. That shows nothing: with so few patients right ones may seem off by up to "
+            f"{right:.1f} too."
+        )
+    return (
+        f"{said}; right ones would seem off by more than {right:.1f} in only 1 of 20 data sets of "
+        "as many images and patients."
+    )
 
 
 def slope_sentence(slope: Estimate) -> str:

@@ -35,7 +35,7 @@ def roc_figure(
 ) -> go.Figure:
     """ROC curves with the diagonal of chance; classes without one are left out.
 
-    `classes` as `class_estimates` gives it; a class with a band has it drawn behind its curve.
+    `classes` as `Intervals.by_class`; a class with a band has it drawn behind its curve.
     """
     figure = _empty("1 − specificity", "sensitivity")
     figure.add_scatter(

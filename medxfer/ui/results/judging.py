@@ -17,7 +17,7 @@ from medxfer.evaluation.alarms import Alarm, Part
 from medxfer.evaluation.bands import roc_bands
 from medxfer.evaluation.calibration import Calibration
 from medxfer.evaluation.estimate import Estimate
-from medxfer.evaluation.intervals import class_estimates, estimates
+from medxfer.evaluation.intervals import Intervals
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.reports.gathering import calibrated, raised
@@ -57,8 +57,8 @@ class Result:
 
     @property
     def classes(self) -> pd.DataFrame:
-        """As `class_estimates` gives it."""
-        return _class_estimates(self.predictions, self.answers)
+        """As `Intervals.by_class`."""
+        return _intervals(self.predictions, self.answers).by_class
 
     @property
     def bands(self) -> dict[int, pd.DataFrame]:
@@ -112,16 +112,17 @@ def alarms_of(result: Result) -> list[Alarm]:
     return raised(place, run.run, validation, result.part)
 
 
+def estimates_of(predictions: Predictions, key: Key) -> dict[str, Estimate]:
+    """Every figure with its interval."""
+    return _intervals(predictions, key).overall
+
+
 # Resources, not data: they would be copied at every click. Nobody writes to them.
 @st.cache_resource(max_entries=_KEPT, show_spinner="Computing 95 % intervals …")
-def estimates_of(_predictions: Predictions, key: Key) -> dict[str, Estimate]:
-    """Every figure with its interval."""
-    return estimates(_predictions)
-
-
-@st.cache_resource(max_entries=_KEPT, show_spinner="Computing the intervals of each class …")
-def _class_estimates(_predictions: Predictions, key: Key) -> pd.DataFrame:
-    return class_estimates(_predictions)
+def _intervals(_predictions: Predictions, key: Key) -> Intervals:
+    found = Intervals(_predictions)
+    _ = found.overall  # here, under the spinner; the classes then take no time
+    return found
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner="Computing the band of the ROC curve …")
