@@ -133,14 +133,13 @@ def _balanced_accuracy(right: NDArray[np.bool_], targets: Indices, people: Indic
     of confidence limits about effect measures", Statistics in Medicine 2008).
     """
     classes = [proportion(right, targets == each, people).estimate for each in np.unique(targets)]
-    value = float(np.mean([each.value for each in classes]))
-    if any(each.low is None for each in classes):
-        return Estimate(value)
-    below, above = (
-        float(np.linalg.norm([each.value - end(each) for each in classes])) / len(classes)
-        for end in (lambda each: each.low, lambda each: each.high)
-    )
-    return Estimate(value, value - below, value + above)
+    ends = [(each.value, each.low, each.high) for each in classes]
+    value, low, high = np.array(ends, dtype=np.float64).T  # what is not defined becomes NaN
+    below, above = (float(np.linalg.norm(value - end)) / len(ends) for end in (low, high))
+    middle = float(value.mean())
+    if np.isnan(below):
+        return Estimate(middle)
+    return Estimate(middle, middle - below, middle + above)
 
 
 def _ranked(
