@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from medxfer.audit.copies import pair_findings
@@ -64,8 +63,9 @@ def run_audit(
 ) -> Audit:
     """Look at every image of a data set once, judge what was found and keep the result.
 
-    Pictures are decoded into the pixel store, which training reads from as well. After an end at
-    any moment the next call begins anew, with what is decoded.
+    Excluded images are not looked at: of exact copies one is compared for all, and that one must be
+    in use. Pictures are decoded into the pixel store, which training reads from as well. After an
+    end at any moment the next call begins anew, with what is decoded.
 
     Raises:
         DataError: there is no such data set, it is damaged, or a file changed since the import.
@@ -77,7 +77,7 @@ def run_audit(
     corrections = load_corrections(workspace, name)
     work = Work(tell or (lambda *_: None), should_stop)
     checks = checks or _checks()
-    rows = np.arange(len(manifest), dtype=np.int64)
+    rows = manifest.rows(*PARTS)
     with (
         writing(workspace, name),
         PixelStore(CacheRoom(workspace.cache), manifest) as store,
@@ -96,7 +96,8 @@ def run_audit(
         "too_few": class_sizes(manifest),
         "quality": _among(used, checks.quality(manifest, appearance)),
     }
-    short = shortcuts(manifest, appearance.features(), work.ticking("Trying shortcuts"))
+    features = appearance.features().set_axis(rows).reindex(range(len(manifest)))
+    short = shortcuts(manifest, features, work.ticking("Trying shortcuts"))
     tables["shortcuts"] = short.table()
     audit = Audit(
         dataset=name,
@@ -104,7 +105,7 @@ def run_audit(
         split_hash=manifest.split_hash,
         created=datetime.now(UTC),
         seconds=time.monotonic() - begun,
-        images=len(manifest),
+        images=len(rows),
         found=tuple(_findings(manifest, known, tables, short, corrections)),
         **_looked_at(known, short),
         left_out=short.left_out,

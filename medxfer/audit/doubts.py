@@ -8,18 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import recall_score
 
 from medxfer.audit import confident
 from medxfer.audit.finding import Finding
 from medxfer.audit.out_of_fold import FEWEST_PATIENTS, Features, Indices, out_of_fold
+from medxfer.evaluation.estimate import Estimate
+from medxfer.evaluation.proportion import proportion
 from medxfer.evaluation.severity import Severity
 
 CHECK = "label_doubts"
-_MANY = 0.03
-"""Share of probably wrong labels from which on it is more than a note."""
-_LEARNABLE = 0.2
-"""How far balanced accuracy must be from chance to perfect for the list to say much."""
+_MANY = 0.05
+"""Share of labels called wrong from which on it is more than a note. From two normal classes fewer
+are called so if one label in a hundred is wrong, and more if one in twenty is."""
+_LEARNABLE = 0.7
+"""How far from chance to perfect the balanced accuracy is at least, by the lower end of its
+interval. From here on most labels that are called wrong are, if one in twenty is and the classes
+are two normal distributions; halfway to perfect it is only one in five (`test_label_doubts`)."""
 _NAMED = 3
 
 
@@ -36,7 +40,7 @@ class LabelDoubts:
     """
     joint: pd.DataFrame | None = None
     """Estimated shares of the judged images by given label (rows) and true one (columns)."""
-    balanced_accuracy: float | None = None
+    balanced_accuracy: Estimate | None = None
     """Of the simple model against the given labels, on patients it had not seen."""
     reason: str = ""
     """Why nothing was said, or which images were left out."""
@@ -48,11 +52,18 @@ class LabelDoubts:
 
     @property
     def learnable(self) -> bool:
-        """Whether the features tell the classes apart well enough to speak against a label."""
+        """Whether the features surely tell the classes apart well enough to doubt a label."""
         if self.balanced_accuracy is None or self.joint is None:
             return False
-        chance = 1 / len(self.joint)
-        return self.balanced_accuracy >= chance + _LEARNABLE * (1 - chance)
+        chance, low = 1 / len(self.joint), self.balanced_accuracy.low
+        return low is not None and low >= chance + _LEARNABLE * (1 - chance)
+
+    @property
+    def _accuracy(self) -> str:
+        told = self.balanced_accuracy
+        if told is None or told.low is None or told.high is None:
+            return "not known"
+        return f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f})"
 
     def finding(self, settled: Collection[int] = ()) -> Finding | None:
         """What there is to say, in a sentence; None if no label is doubtful.
@@ -64,7 +75,7 @@ class LabelDoubts:
         if not self.learnable:
             return _nothing_said(
                 "On patients it had not seen, a simple model on the network's features has a "
-                f"balanced accuracy of {self.balanced_accuracy:.2f}: too little to doubt labels by."
+                f"balanced accuracy of {self._accuracy}: too little to doubt labels by."
             )
         likely = self.table[self.table["likely_wrong"]]
         wrong = int((~likely["row"].isin(settled)).sum())
@@ -74,8 +85,10 @@ class LabelDoubts:
         return Finding(
             CHECK,
             Severity.SERIOUS if wrong >= _MANY * images else Severity.NOTE,
-            f"{wrong:,} of {images:,} labels are probably wrong by what the network sees in images "
-            f"of other patients{_pairs(self.joint, images)}{_settled(len(likely) - wrong)}.",
+            f"{wrong:,} of {images:,} labels may be wrong by what the network sees in images of "
+            f"other patients{_pairs(self.joint, images)}{_settled(len(likely) - wrong)}. A simple "
+            f"model on it has a balanced accuracy of {self._accuracy} on patients it had not seen: "
+            "some of these are its own mistakes.",
             "Look at them, the most doubtful first; relabel or exclude those that are wrong.",
         )
 
@@ -109,9 +122,24 @@ def label_doubts(
         return LabelDoubts(None, reason=_too_few(sorted(set(kept) - set(given[judged]))))
     table = _ranked(given, judged, targets, probabilities, np.array(kept, dtype=object))
     shares = pd.DataFrame(confident.joint(probabilities, targets), index=kept, columns=kept)
-    likeliest = probabilities.argmax(axis=1)
-    accuracy = float(recall_score(targets, likeliest, average="macro"))
-    return LabelDoubts(table, shares, accuracy, reason)
+    right = probabilities.argmax(axis=1) == targets
+    return LabelDoubts(table, shares, _balanced_accuracy(right, targets, people[judged]), reason)
+
+
+def _balanced_accuracy(right: NDArray[np.bool_], targets: Indices, people: Indices) -> Estimate:
+    """The mean over the classes of how many of their images are right, with its 95 % interval.
+
+    Its ends follow from those of the classes, which count patients (Zou and Donner, "Construction
+    of confidence limits about effect measures", Statistics in Medicine 2008).
+    """
+    classes = [proportion(right, targets == each, people).estimate for each in np.unique(targets)]
+    ends = [(each.value, each.low, each.high) for each in classes]
+    value, low, high = np.array(ends, dtype=np.float64).T  # what is not defined becomes NaN
+    below, above = (float(np.linalg.norm(value - end)) / len(ends) for end in (low, high))
+    middle = float(value.mean())
+    if np.isnan(below):
+        return Estimate(middle)
+    return Estimate(middle, middle - below, middle + above)
 
 
 def _ranked(

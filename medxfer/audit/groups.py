@@ -70,8 +70,8 @@ def file_groups(manifest: Manifest) -> list[Group]:
 
 
 _APPEARANCES = (
-    ("corners", "marks, text or laterality letters in the corners",
-     ("corner", "top left", "top right", "bottom left", "bottom right")),
+    ("corners", "marks, text or laterality letters",
+     ("corner", "top left", "top right", "bottom left", "bottom right", "marks")),
     ("border", "borders", ("border", "frame")),
     ("extremes", "share of black and of white", ("black", "white")),
     ("sharpness", "sharpness", ("sharp", "blur")),

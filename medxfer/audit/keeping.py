@@ -21,7 +21,7 @@ from medxfer.evaluation.severity import Severity
 from medxfer.files import replacing, write_json
 from medxfer.paths import DatasetPaths, Workspace
 
-VERSION = 1
+VERSION = 2
 """Counts up when the same data set would be judged otherwise; older audits are made anew."""
 _FOLDER, _DOUBTS = "tables-", "doubts-"
 _LOOKS = 3

@@ -1,4 +1,4 @@
-"""What can be told of a picture without knowing what it shows: brightness, borders, corners."""
+"""What can be told of a picture without knowing what it shows: brightness, borders, marks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.int16]
+Flags = npt.NDArray[np.bool_]
 
 _BLACK, _WHITE = 2, 253
 """Grey levels of 255 up to which a pixel is black, from which it is white."""
@@ -22,6 +24,13 @@ _BRIGHT = 240
 _EDGE = 40.0
 """Grey levels between neighbours but one: letters have such edges, tissue hardly."""
 _CORNERS = ("top left", "top right", "bottom left", "bottom right")
+_WINDOW, _BESIDE = 5, 3
+"""Pixels: the side of a window that may be in a mark, and how far beside it the mark has ended;
+what lies between is blurred by scaling and compression."""
+_FLAT, _JUMP, _BLACKISH = 5, 15, 16
+"""Grey levels within a window of a mark at most, between it and its surroundings at least, and
+up to which a mark is a black one. Measured: of 430 chests 370 have no such place, and 0.98 of those
+that were stamped with a grey tag of a tenth of their width have one, wherever it is."""
 _CONSTANT = 0.5
 """Grey levels of standard deviation; a picture with less shows nothing."""
 
@@ -50,6 +59,7 @@ def measures(picture: Pixels) -> dict[str, float]:
         "colour": _colour(picture),
         **_borders(levels),
         **_corners(levels),
+        **_marks(levels),
         "sharpness": sharpness(levels),
         "constant": float(spread < _CONSTANT),
     }
@@ -123,3 +133,47 @@ def _edges(part: Floats) -> float:
     down = np.abs(part[2:] - part[:-2])
     strong = sum(int((difference > _EDGE).sum()) for difference in (across, down))
     return float(strong / max(1, across.size + down.size))
+
+
+def _marks(levels: Floats) -> dict[str, float]:
+    """Of windows all over the picture, the share that lies in the corner of a flat patch.
+
+    Such a window is of one grey level, and the picture jumps both across and down from it: so
+    ends what was drawn or pasted, a tag, a label or a covered name, and hardly anything scanned.
+    """
+    marks = np.zeros(1, dtype=np.bool_)
+    black = marks
+    if min(levels.shape) >= _WINDOW + _BESIDE:
+        whole = np.rint(levels).astype(np.int16)
+        tall, wide = _least_and_most(whole, whole, 0), _least_and_most(whole, whole, 1)
+        low, high = _least_and_most(*tall, 1)
+        down = _jumps(low.T, high.T, *(part.T for part in wide)).T
+        marks = (high - low <= _FLAT) & down & _jumps(low, high, *tall)
+        black = marks & (high <= _BLACKISH)
+    return {"flat marks": float((marks & ~black).mean()), "black marks": float(black.mean())}
+
+
+def _least_and_most(low: Levels, high: Levels, axis: int) -> tuple[Levels, Levels]:
+    """The least of `low` and the most of `high` in every run of `_WINDOW` pixels along the axis."""
+    runs = low.shape[axis] - _WINDOW + 1
+    along = [
+        np.s_[at : at + runs] if axis == 0 else np.s_[:, at : at + runs] for at in range(_WINDOW)
+    ]
+    least, most = low[along[0]].copy(), high[along[0]].copy()
+    for here in along[1:]:
+        np.minimum(least, low[here], out=least)
+        np.maximum(most, high[here], out=most)
+    return least, most
+
+
+def _jumps(low: Levels, high: Levels, beside_low: Levels, beside_high: Levels) -> Flags:
+    """Whether the picture jumps to the left or right of each window, all along its side."""
+    found = np.zeros(low.shape, dtype=np.bool_)
+    last = low.shape[1] - _BESIDE
+    for here, there in (
+        (np.s_[:, _BESIDE:], np.s_[:, :last]),
+        (np.s_[:, :last], np.s_[:, _WINDOW - 1 + _BESIDE :]),
+    ):
+        up = beside_low[there] - high[here] >= _JUMP
+        found[here] |= up | (low[here] - beside_high[there] >= _JUMP)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,6 +25,8 @@ _STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """The inverse regularisation (C of scikit-learn, on standardised features) that is chosen from."""
 _CHOSEN_ON = 4000
 """Images at most that a strength is chosen on: more change the choice little, and take long."""
+_OF_EACH = 2 * _INNER_FOLDS
+"""Patients of each class that a strength is chosen on at least, if there are so many."""
 _STEPS = 1000
 
 
@@ -34,47 +38,65 @@ def out_of_fold(
     Logistic regression on standardised `features` (n, d), in at most five folds stratified by class
     and grouped by patient; how strongly it is held back is chosen inside each fold, by the log loss
     on patients left out there. `targets` are 0 to k - 1, each of at least `FEWEST_PATIENTS`
-    patients. A row is NaN where the fold held all images of its class.
+    patients. A row is NaN where the fold held all images of its class, or of all classes but one.
     """
-    classes = int(targets.max()) + 1
-    fewest = int(pd.Series(patients).groupby(targets).nunique().min())
-    folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
-    found = np.full((len(targets), classes), np.nan)
-    for learned, judged in folds.split(features, targets, patients):
+    fewest = _fewest(targets, patients)
+    found = np.full((len(targets), int(targets.max()) + 1), np.nan)
+    for learned, judged in _folds(min(FOLDS, fewest), targets, patients, seed):
         strength = _strength(features[learned], targets[learned], patients[learned], seed)
         model = _model(strength).fit(features[learned], targets[learned])
-        said = np.zeros((len(judged), classes))
+        said = np.zeros((len(judged), found.shape[1]))
         said[:, model.classes_] = model.predict_proba(features[judged])
-        known = np.isin(targets[judged], model.classes_)
-        found[judged[known]] = said[known]
+        found[judged] = said
     return found
 
 
 def _strength(features: Features, targets: Indices, patients: Indices, seed: int) -> float:
     """The one of `_STRENGTHS` that is best on patients left out."""
-    rows = _sample(patients, seed)
+    rows = _sample(targets, patients, seed)
     features, targets, patients = features[rows], targets[rows], patients[rows]
-    fewest = int(pd.Series(patients).groupby(targets).nunique().min())
-    if fewest < _INNER_FOLDS:
-        return _STRENGTHS[len(_STRENGTHS) // 2]
-    folds = StratifiedGroupKFold(_INNER_FOLDS, shuffle=True, random_state=seed)
     losses = np.zeros(len(_STRENGTHS))
-    for learned, judged in folds.split(features, targets, patients):
-        for at, strength in enumerate(_STRENGTHS):
-            model = _model(strength).fit(features[learned], targets[learned])
-            known = judged[np.isin(targets[judged], model.classes_)]
-            said = model.predict_proba(features[known])
-            losses[at] += len(known) * log_loss(targets[known], said, labels=model.classes_)
-    return _STRENGTHS[int(losses.argmin())]
+    if _fewest(targets, patients) >= _INNER_FOLDS:
+        for learned, judged in _folds(_INNER_FOLDS, targets, patients, seed):
+            for at, strength in enumerate(_STRENGTHS):
+                model = _model(strength).fit(features[learned], targets[learned])
+                said = model.predict_proba(features[judged])
+                losses[at] += len(judged) * log_loss(targets[judged], said, labels=model.classes_)
+    return _STRENGTHS[int(losses.argmin()) if losses.any() else len(_STRENGTHS) // 2]
 
 
-def _sample(patients: Indices, seed: int) -> Indices:
-    """Rows of as many whole patients, drawn at random, as `_CHOSEN_ON` images hold."""
-    order = np.random.default_rng(seed).permutation(int(patients.max()) + 1)[patients]
-    sorted_rows = np.argsort(order, kind="stable")
+def _folds(
+    number: int, targets: Indices, patients: Indices, seed: int
+) -> Iterator[tuple[Indices, Indices]]:
+    """Rows to learn from and to judge, by patient; judged are only classes that were learned.
+
+    A fold is left out if fewer than two classes could be learned without it.
+    """
+    folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+    for learned, left_out in folds.split(targets, targets, patients):
+        classes = np.unique(targets[learned])
+        judged = left_out[np.isin(targets[left_out], classes)]
+        if len(classes) > 1 and len(judged):
+            yield learned, judged
+
+
+def _fewest(targets: Indices, patients: Indices) -> int:
+    """Patients of the class that has the fewest."""
+    return int(pd.Series(patients).groupby(targets).nunique().min())
+
+
+def _sample(targets: Indices, patients: Indices, seed: int) -> Indices:
+    """Rows of as many whole patients, drawn at random, as `_CHOSEN_ON` images hold.
+
+    And of a few patients of each class: a rare one must not be lost.
+    """
     if len(patients) <= _CHOSEN_ON:
         return np.arange(len(patients))
-    return np.sort(sorted_rows[order[sorted_rows] < order[sorted_rows[_CHOSEN_ON]]])
+    turns = np.random.default_rng(seed).permutation(int(patients.max()) + 1)[patients]
+    drawn = turns < np.sort(turns)[_CHOSEN_ON]
+    people = pd.DataFrame({"turn": turns, "target": targets}).drop_duplicates()
+    place = people.groupby("target")["turn"].rank()
+    return np.flatnonzero(drawn | np.isin(turns, people["turn"][place <= _OF_EACH]))
 
 
 def _model(strength: float) -> Pipeline:

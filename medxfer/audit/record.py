@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ import pandas as pd
 from medxfer.audit.finding import Finding
 from medxfer.audit.verdict import Verdict, judge
 from medxfer.data.manifest import Manifest
+from medxfer.evaluation.estimate import plain_rows
 
 TABLES = (
     "duplicates", "near_duplicates", "patients_across_splits", "too_few", "shortcuts", "quality",
@@ -27,9 +27,9 @@ class Audit:
     """The result of all checks on one state of a data set.
 
     `manifest_hash` and `split_hash` are those of that state; `seconds` is what it took; `images`
-    counts all, excluded ones too. `checked` names the checks in words, `not_checked` those that
-    could not be made, with the reason. `left_out` says why a source column is no shortcut, `note`
-    on how many images the shortcuts were tried.
+    counts those that were looked at, which excluded ones are not. `checked` names the checks in
+    words, `not_checked` those that could not be made, with the reason. `left_out` says why a source
+    column is no shortcut, `note` on how many images the shortcuts were tried.
     """
 
     dataset: str
@@ -81,12 +81,12 @@ class Audit:
             "images": self.images,
             "verdict": self.verdict.to_json(),
             "findings": [finding.to_json() for finding in self.findings],
-            **{name: _plain(self.tables[name]) for name in TABLES},
-            "shortcuts": [_with_interval(row) for row in _plain(self.tables["shortcuts"])],
+            **{name: plain_rows(self.tables[name]) for name in TABLES},
+            "shortcuts": [_with_interval(row) for row in plain_rows(self.tables["shortcuts"])],
             "columns_left_out": dict(self.left_out),
             "shortcuts_note": self.note,
-            "label_doubts": None if self.label_doubts is None else _plain(self.label_doubts),
-            "strangers": None if self.strangers is None else _plain(self.strangers),
+            "label_doubts": None if self.label_doubts is None else plain_rows(self.label_doubts),
+            "strangers": None if self.strangers is None else plain_rows(self.strangers),
             "asked_network": self.doubts_by or None,
         }
 
@@ -94,12 +94,6 @@ class Audit:
 def is_current(audit: Audit, manifest: Manifest) -> bool:
     """Whether images, labels, patients and splits are still those that were audited."""
     return audit.is_of(manifest.content_hash, manifest.split_hash)
-
-
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values; what is missing is None."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows
 
 
 def _with_interval(row: dict[str, Any]) -> dict[str, Any]:

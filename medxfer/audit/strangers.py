@@ -25,7 +25,8 @@ _COMPARED, _COMPARED_IN_ALL = 2000, 20_000
 """Images of a class, and of all classes together, that every image is compared with at most, as
 long as that leaves a hundred of each."""
 _COMPARED_AT_LEAST = 100
-_PIECE = 2048
+_PIECE, _FEATURES = 2048, 64
+"""Images, and features, at a time."""
 _FEWEST = 5
 """Images of other patients without which a class has no usual distance."""
 _FAR = 3.0
@@ -88,12 +89,18 @@ def finding(table: pd.DataFrame) -> Finding | None:
 
 
 def _standardised(features: Features) -> NDArray[np.float32]:
-    """Each feature with mean 0 and standard deviation 1; one that never changes is 0."""
-    if not len(features):
-        return features.astype(np.float32)
-    spread = features.std(axis=0, dtype=np.float64)
-    centred = features - features.mean(axis=0, dtype=np.float64)
-    return np.asarray(centred / np.where(spread > 0, spread, 1), dtype=np.float32)
+    """Each feature with mean 0 and standard deviation 1; one that never changes is 0.
+
+    In double precision, but only some features at a time: all would take gigabytes.
+    """
+    found = np.zeros(features.shape, dtype=np.float32)
+    for start in range(0, features.shape[1] if len(features) else 0, _FEATURES):
+        here = slice(start, start + _FEATURES)
+        centred = features[:, here].astype(np.float64)
+        centred -= centred.mean(axis=0)
+        spread = centred.std(axis=0)
+        found[:, here] = centred / np.where(spread > 0, spread, 1)
+    return found
 
 
 def _relative(
@@ -111,7 +118,7 @@ def _neighbour(
     """(n,): distance of every image to its k-th nearest of `reference` among other patients."""
     k = max(1, round(_SHARE * len(reference)))
     found, others = np.full(len(vectors), np.nan), vectors[reference]
-    lengths = np.square(vectors).sum(axis=1)
+    lengths = np.einsum("nd,nd->n", vectors, vectors)
     for start in range(0, len(vectors), _PIECE):
         rows = slice(start, start + _PIECE)
         squared = lengths[rows, None] + lengths[reference] - 2 * (vectors[rows] @ others.T)

@@ -27,6 +27,10 @@ _NAMED = 3
     "--keep", multiple=True, metavar="IMAGE", help="Note that this image is right as it is."
 )
 @click.option(
+    "--keep-both", multiple=True, nargs=2, metavar="IMAGE IMAGE",
+    help="Note that these two, found alike, are right as they are.",
+)  # fmt: skip
+@click.option(
     "--relabel", multiple=True, nargs=2, metavar="IMAGE CLASS", help="Give this image a class."
 )
 @click.option(
@@ -47,8 +51,8 @@ _NAMED = 3
 @command
 def correct(session: Session, name: str, reason: str, check: str, **asked: Any) -> None:
     """Exclude, relabel or move images; each may be named by its id or its file, and repeated."""
-    known = load_manifest(session.workspace, name).table
-    given = {"reason": reason, "check": check}
+    before = load_manifest(session.workspace, name)
+    known, given = before.table, {"reason": reason, "check": check}
     new = [Correction.parse({**given, **values}) for values in _wanted(known, asked)]
     if not new:
         raise ConfigError("Nothing was asked for.", "Give --exclude, --relabel, --move or another.")
@@ -56,6 +60,10 @@ def correct(session: Session, name: str, reason: str, check: str, **asked: Any) 
     corrections = load_corrections(session.workspace, name)
     numbers = range(len(corrections) - len(new) + 1, len(corrections) + 1)
     parts = ", ".join(f"{split} {count}" for split, count in info.splits.items())
+    same = (info.manifest_hash, info.split_hash) == (before.content_hash, before.split_hash)
+    after = "" if same else (
+        "\nRuns trained before saw other data: train again before you compare."
+    )  # fmt: skip
     session.answer(
         {
             "name": name,
@@ -64,8 +72,7 @@ def correct(session: Session, name: str, reason: str, check: str, **asked: Any) 
             "manifest_hash": info.manifest_hash,
             "split_hash": info.split_hash,
         },
-        f"Recorded as correction {', '.join(map(str, numbers))}. '{name}' has now: {parts}.\n"
-        "Runs trained before saw other data: train again before you compare.",
+        f"Recorded as correction {', '.join(map(str, numbers))}. '{name}' has now: {parts}.{after}",
     )
 
 
@@ -96,9 +103,14 @@ def corrections(session: Session, name: str) -> None:
 
 def _wanted(known: pd.DataFrame, asked: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """One correction for each thing asked for, as plain values."""
-    for action in (Action.EXCLUDE, Action.INCLUDE, Action.KEEP):
+    for action in (Action.EXCLUDE, Action.INCLUDE):
         if images := _ids(known, asked[action]):
             yield {"action": action, "images": images}
+    # Two images in one correction are a pair that is kept: each alone has a correction of its own.
+    for image in _ids(known, asked[Action.KEEP]):
+        yield {"action": Action.KEEP, "images": (image,)}
+    for pair in asked["keep_both"]:
+        yield {"action": Action.KEEP, "images": _pair(known, pair)}
     for action, field in ((Action.RELABEL, "label"), (Action.MOVE, "split")):
         for value in dict.fromkeys(value for _, value in asked[action]):
             named = [image for image, its in asked[action] if its == value]
@@ -126,6 +138,16 @@ def _ids(known: pd.DataFrame, named: Iterable[str]) -> tuple[str, ...]:
             "Name images by their id or their file, as 'splits.csv' of the data set lists them.",
         )
     return tuple(dict.fromkeys(ids[image] for image in named))
+
+
+def _pair(known: pd.DataFrame, named: tuple[str, str]) -> tuple[str, ...]:
+    images = _ids(known, named)
+    if len(images) < len(named):
+        raise ConfigError(
+            f"'{named[0]}' and '{named[1]}' are one image, not two.",
+            "Name the two images of a pair with --keep-both, a single image with --keep.",
+        )
+    return images
 
 
 def _words(row: dict[str, Any]) -> dict[str, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import pandas as pd
 
-from medxfer.data.corrections import Action, excluded
+from medxfer.data.corrections import Action, Correction, excluded
 from medxfer.data.manifest import PARTS, Manifest, Split
+from medxfer.errors import EvaluationError
+from medxfer.evaluation.grouping import groups
 from medxfer.reports.blocks import (
     Block,
     Chart,
@@ -31,14 +34,6 @@ _KINDS = {
     "medmnist": "a MedMNIST file",
     "phantom": "synthetic: computed pictures, no patients",
 }
-_DONE = {
-    Action.EXCLUDE: "excluded",
-    Action.INCLUDE: "used again",
-    Action.RELABEL: "relabelled as",
-    Action.MOVE: "moved to another part",
-    Action.ONE_SIDE: "put on one side of the split",
-    Action.UNDO: "undone",
-}
 _GONE = Text(
     "The data set is no longer there, or no longer the one this run was trained on. What follows "
     "is what the run recorded when it started; exclusions, characteristics and the audit cannot "
@@ -60,6 +55,7 @@ def data_section(recorded: Recorded, columns: tuple[str, ...] = ()) -> Section:
         blocks += [_facts(source), _flow_chart(source)]
         blocks += _exclusions(source, hide)
         blocks.append(_partitions(source, columns))
+        blocks += _not_grouped(source, columns)
         told = (*source.info.warnings, *source.info.split_warnings)
         if told:
             blocks.append(Points(tuple(hide(text) for text in told)))
@@ -81,10 +77,7 @@ def split_section(recorded: Recorded) -> Section:
 
 def discretion(source: Source | None) -> Discretion:
     """What takes the names of a data set's patients and files out of sentences."""
-    if source is None:
-        return Discretion()
-    table = source.manifest.table
-    return Discretion(table["patient"].unique(), [*table["file"], *source.skipped["file"]])
+    return Discretion() if source is None else source.discretion
 
 
 def _facts(source: Source) -> Table:
@@ -119,7 +112,9 @@ def _flow_chart(source: Source) -> Chart:
 
 
 def _exclusions(source: Source, hide: Discretion) -> Iterator[Block]:
-    reasons = source.skipped["reason"].map(hide).value_counts()
+    given = source.skipped["reason"]
+    hidden = {reason: hide(reason) for reason in given.unique()}
+    reasons = given.map(hidden).value_counts()
     rows = [("at import", str(reason), count(int(n))) for reason, n in reasons.items()]
     by_hand = int(excluded(source.manifest).sum())
     aside = int((source.manifest.table["split"] == str(Split.EXCLUDED)).sum()) - by_hand
@@ -135,7 +130,7 @@ def _exclusions(source: Source, hide: Discretion) -> Iterator[Block]:
         decided = tuple(
             (
                 f"{correction.time:%Y-%m-%d %H:%M} UTC",
-                _DONE[correction.action] + (f" {correction.label}" if correction.label else ""),
+                _done(correction),
                 hide(correction.reason),
                 count(len(correction.images)),
             )
@@ -143,6 +138,26 @@ def _exclusions(source: Source, hide: Discretion) -> Iterator[Block]:
         )
         heads = ("When", "What", "Why", "Images")
         yield Table("What people decided about images", heads, decided, words=3)
+
+
+def _done(correction: Correction) -> str:
+    match correction.action:
+        case Action.EXCLUDE:
+            return "excluded"
+        case Action.INCLUDE:
+            return "used again"
+        case Action.RELABEL:
+            return f"relabelled as {correction.label}"
+        case Action.MOVE:
+            return "moved to another part"
+        case Action.ONE_SIDE:
+            return "put on one side of the split"
+        case Action.KEEP:
+            return "looked at and kept as it is"
+        case Action.UNDO:
+            return "undone"
+        case _ as never:
+            assert_never(never)
 
 
 def _partitions(source: Source, columns: tuple[str, ...]) -> Table:
@@ -176,6 +191,18 @@ def _groups(manifest: Manifest, parts: list[Manifest], column: str) -> Iterator[
     for number, name in enumerate(names):
         inside = [part.table["image"].map(of_image) == number for part in parts]
         yield _row(f"{column}: {name}", parts, inside)
+
+
+def _not_grouped(source: Source, columns: tuple[str, ...]) -> Iterator[Block]:
+    """The columns worth a line of which no groups could be made, and why."""
+    told = []
+    for column in interesting(source.manifest, columns):
+        try:
+            groups(source.manifest.table[column])
+        except EvaluationError as error:
+            told.append(f"Not told by group: {error.problem} {error.remedy}")
+    if told:
+        yield Points(tuple(told))
 
 
 def _row(label: str, parts: list[Manifest], inside: list[pd.Series]) -> tuple[str, ...]:

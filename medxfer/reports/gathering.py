@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import pandas as pd
 
@@ -32,6 +33,7 @@ from medxfer.evaluation.subgroups import Subgroups, by_subgroup
 from medxfer.events import EpochFinished, Fitted, Note, Started
 from medxfer.paths import Workspace
 from medxfer.reports.characteristics import interesting
+from medxfer.reports.discretion import Discretion
 from medxfer.runs.decisions import Decisions, Looks, decisions, judged, looks
 from medxfer.runs.external_record import External, list_externals, load_external
 from medxfer.runs.results import load_predictions, saved_splits
@@ -55,6 +57,13 @@ class Source:
     """Those in force."""
     audit: Audit | None
     """None if there is none of the data set as it is now."""
+
+    @cached_property
+    def discretion(self) -> Discretion:
+        """What takes the names of its patients and files out of sentences; its classes stay."""
+        table = self.manifest.table
+        files = [*table["file"], *self.skipped["file"]]
+        return Discretion(table["patient"].unique(), files, self.manifest.classes)
 
 
 @dataclass(frozen=True)

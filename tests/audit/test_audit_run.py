@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Generator
@@ -126,6 +127,9 @@ def test_everything_found_is_told_kept_and_read_again(
     assert best["auroc"]["low"] > 0.8
     assert best["flagged"] is True
     assert values["shortcuts"][-1]["auroc"]["value"] is None
+    tiny = replace(audit, strangers=pd.DataFrame({"distance": [1e-17, np.nan, 1 / 3]}))
+    far = json.loads(json.dumps(tiny.to_json()))["strangers"]
+    assert far == [{"distance": 1e-17}, {"distance": None}, {"distance": 1 / 3}]
 
 
 def test_what_a_person_kept_is_told_as_such_and_equal_pixels_stay(

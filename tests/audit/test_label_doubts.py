@@ -11,7 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from medxfer.audit import confident, out_of_fold
+from medxfer.audit import doubts as doubts_module
 from medxfer.audit.doubts import LabelDoubts, label_doubts
+from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.severity import Severity
 
 CLASSES = ("NORMAL", "PNEUMONIA", "TB")
@@ -83,7 +85,7 @@ def test_flipped_labels_come_first(seed: int) -> None:
     assert found.share_wrong == pytest.approx(0.05, abs=0.05)
     finding = found.finding()
     assert finding is not None
-    assert "of 400 labels are probably wrong" in finding.problem
+    assert "of 400 labels may be wrong" in finding.problem
 
 
 def test_labels_that_someone_called_right_do_not_count() -> None:
@@ -95,7 +97,7 @@ def test_labels_that_someone_called_right_do_not_count() -> None:
         }
     )
     joint = pd.DataFrame([[0.5, 0.0], [0.0, 0.5]], index=["a", "b"], columns=["a", "b"])
-    doubts = LabelDoubts(table, joint, 0.9)
+    doubts = LabelDoubts(table, joint, Estimate(0.92, 0.88, 0.95))
     found = doubts.finding()
     assert found is not None
     assert found.problem.startswith("2 of 4 labels")
@@ -124,6 +126,65 @@ def test_features_that_say_nothing_are_not_believed() -> None:
     assert finding is not None
     assert finding.severity is Severity.NOTE
     assert "could not be checked" in finding.problem
+
+
+def test_a_finding_says_how_good_the_model_behind_it_is() -> None:
+    features, labels, patients = cohort(apart=3)
+    labels[:20:2] = "TB"
+    found = label_doubts(features, list(labels), patients, CLASSES)
+    accuracy = found.balanced_accuracy
+    assert accuracy is not None
+    assert accuracy.low is not None
+    assert accuracy.high is not None
+    assert accuracy.value == pytest.approx((accuracy.low + accuracy.high) / 2, abs=0.02)
+    assert 0.02 < accuracy.high - accuracy.low < 0.12
+    finding = found.finding()
+    assert finding is not None
+    told = f"balanced accuracy of {accuracy.value:.2f} ({accuracy.low:.2f} to {accuracy.high:.2f})"
+    assert told in finding.problem
+    assert "its own mistakes" in finding.problem
+
+
+@pytest.mark.parametrize(("low", "learnable"), [(0.84, False), (0.86, True)])
+def test_a_middling_model_is_not_believed(low: float, learnable: bool) -> None:
+    table = pd.DataFrame({"row": [0], "doubt": [0.9], "likely_wrong": [True]})
+    joint = pd.DataFrame(np.eye(2) / 2, index=["a", "b"], columns=["a", "b"])
+    found = LabelDoubts(table, joint, Estimate(0.9, low, 0.95))
+    assert found.learnable is learnable
+    finding = found.finding()
+    assert finding is not None
+    assert ("could not be checked" in finding.problem) is not learnable
+
+
+def called_wrong(apart: float, noise: float) -> tuple[float, float, float]:
+    """Balanced accuracy, share of labels called wrong, and share of these that are wrong.
+
+    By integration, for two classes of normal distribution so far apart, labels flipped at random,
+    and a model that knows it all.
+    """
+    x = np.linspace(-8, apart + 8, 20_001)
+    truth = np.exp(-((x - np.array([[0.0], [apart]])) ** 2) / 2)
+    truth /= truth.sum(axis=1, keepdims=True)
+    given = (1 - noise) * truth + noise * truth[::-1]
+    said = given / given.sum(axis=0)
+    reached = said >= (said * given).sum(axis=1, keepdims=True)
+    called = np.where(reached, said, -1).argmax(axis=0)
+    flagged = np.stack([reached.any(axis=0) & (called == 1 - label) for label in (0, 1)])
+    right = np.stack([said.argmax(axis=0) == label for label in (0, 1)])
+    share = (given * flagged).sum() / 2
+    return (given * right).sum() / 2, share, noise * (truth[::-1] * flagged).sum() / 2 / share
+
+
+def test_the_bounds_of_what_is_said_are_those_of_two_normal_classes() -> None:
+    """The chance that a label called wrong is wrong, at the bound and halfway to perfect."""
+    apart = np.linspace(0.5, 3.5, 61)
+    sure = np.array([called_wrong(each, 0.05) for each in apart])
+    way = 2 * sure[:, 0] - 1
+    assert np.interp(doubts_module._LEARNABLE, way, sure[:, 2]) == pytest.approx(0.52, abs=0.02)
+    assert np.interp(0.5, way, sure[:, 2]) == pytest.approx(0.22, abs=0.02)
+    learnable = apart[way >= doubts_module._LEARNABLE]
+    few, many = (np.array([called_wrong(d, e)[1] for d in learnable]) for e in (0.01, 0.05))
+    assert few.max() < doubts_module._MANY < many.min()
 
 
 def test_no_image_is_judged_by_its_own_patient() -> None:
@@ -219,7 +280,36 @@ def test_the_same_seed_gives_the_same_list() -> None:
 def test_a_strength_is_chosen_on_whole_patients(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out_of_fold, "_CHOSEN_ON", 50)
     people = np.random.default_rng(0).integers(0, 40, 200)
-    rows = out_of_fold._sample(people, seed=1)
+    rows = out_of_fold._sample(np.zeros(200, dtype=np.int64), people, seed=1)
     assert 35 <= len(rows) <= 50
     inside, outside = set(people[rows]), set(np.delete(people, rows))
     assert not inside & outside
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rare_class_among_many_images_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Five cases in two thousand: a sample of forty images would hold none of them."""
+    monkeypatch.setattr(out_of_fold, "_CHOSEN_ON", 40)
+    labels = np.where(np.arange(2000) < 5, "rare", "common")
+    features = np.random.default_rng(seed).normal(size=(2000, 3))
+    features[:5] += 3
+    patients = [str(number) for number in range(2000)]
+    found = label_doubts(features, list(labels), patients, ("common", "rare"), seed)
+    assert found.table is not None
+    assert found.table["doubt"].notna().all()
+    targets = (labels == "rare").astype(np.int64)
+    rows = out_of_fold._sample(targets, np.arange(2000), seed)
+    assert targets[rows].sum() == 5
+    assert len(rows) <= 40 + 5
+
+
+def test_one_patient_with_all_other_images_of_a_class_does_not_break_it() -> None:
+    """Folds in which only one class is left to learn judge nothing."""
+    labels = "a" * 40 + "b" * 30
+    patients = [*(f"p{n}" for n in range(40)), *["x"] * 28, "y", "z"]
+    for seed in range(6):
+        features = np.random.default_rng(seed).normal(size=(70, 4))
+        found = label_doubts(features, list(labels), patients, ("a", "b"), seed)
+        assert found.reason or found.table is not None

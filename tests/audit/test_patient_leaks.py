@@ -47,7 +47,7 @@ def test_one_patient_of_thousands_does_not_block(made_up: MakeManifest) -> None:
     splits.iloc[0] = "val"
     (finding,) = patient_findings(manifest.with_splits(splits), known=True)
     assert finding.severity is Severity.SERIOUS
-    assert finding.problem.startswith("1 patient is in more than one part (p0)")
+    assert finding.problem.startswith("1 patient is in more than one part, with 1 training")
 
 
 def test_excluded_images_leak_nothing(made_up: MakeManifest) -> None:

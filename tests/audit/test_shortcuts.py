@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from medxfer.audit.audit import run_audit
+from medxfer.audit.measures import measures
 from medxfer.audit.shortcuts import Shortcut, Shortcuts, shortcuts
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
@@ -118,7 +120,7 @@ def test_chest_xray_gives_its_class_away_by_size_and_the_nih_set_does_not(
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("place", [(0.04, 0.04), (0.72, 0.9)])
+@pytest.mark.parametrize("place", [(0.04, 0.04), (0.72, 0.9), (0.45, 0.3)])
 def test_a_grey_tag_burnt_into_one_class_is_flagged(
     pack: Callable[[str], Path], workspace: Workspace, tmp_path: Path, place: tuple[float, float]
 ) -> None:
@@ -138,4 +140,21 @@ def test_a_grey_tag_burnt_into_one_class_is_flagged(
     marks = audit.tables["shortcuts"].set_index("key")
     assert marks.loc["corners", "flagged"]
     assert marks.loc["corners", "auroc"] > 0.9
+    assert "flat marks" in marks.loc["corners", "example"]
     assert any("marks" in finding.problem for finding in audit.findings)
+
+
+@pytest.mark.data
+def test_marks_do_not_tell_untouched_chests_apart(pack: Callable[[str], Path]) -> None:
+    """Four of five have none, and the rest are of both classes."""
+    folder = pack("nih-cxr-320")
+    table = pd.read_csv(folder / "manifest.csv", dtype=str)
+    found = []
+    for file in table["file"]:
+        with Image.open(folder / file) as opened:
+            picture = opened.convert("L").resize((256, 256), Image.Resampling.BILINEAR)
+        found.append(measures(np.asarray(picture)[np.newaxis]))
+    for name in ("flat marks", "black marks"):
+        shares = pd.DataFrame(found)[name]
+        assert (shares == 0).mean() > 0.8
+        assert roc_auc_score(table["label"] == "Pneumonia", shares) == pytest.approx(0.5, abs=0.1)

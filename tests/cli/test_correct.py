@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from medxfer.audit.settling import kept_together
 from medxfer.cli.main import medxfer
-from medxfer.data.library import load_manifest
+from medxfer.data.library import load_corrections, load_manifest
 from medxfer.errors import ConfigError, DataError
 from medxfer.paths import Workspace
 
@@ -48,6 +49,24 @@ def test_decisions_are_made_listed_and_undone(workspace: Workspace, small_data: 
     assert "second reader" in text
     assert "relabel NORMAL" in text
     assert "undone" in text
+
+
+def test_images_are_kept_one_by_one_and_pairs_as_such(
+    workspace: Workspace, small_data: str
+) -> None:
+    table = load_manifest(workspace, small_data).table
+    one, two, three = table["image"][:3]
+    words = ("correct", small_data, "--reason", "seen")
+    text = call(workspace, *words, "--keep", one, "--keep", two, "--keep", three)
+    assert text.startswith("Recorded as correction 1, 2, 3.")
+    assert "train again" not in text  # nothing changed
+    made = read(workspace, *words, "--keep-both", one, table["file"][1], "--keep-both", two, three)
+    assert made["corrections"] == [4, 5]
+    kept = kept_together(load_corrections(workspace, small_data))
+    assert kept == {*map(frozenset, [{one}, {two}, {three}, {one, two}, {two, three}])}
+    with pytest.raises(ConfigError, match="are one image, not two"):
+        call(workspace, *words, "--keep-both", one, table["file"][0])
+    assert "train again" in call(workspace, *words, "--exclude", one)
 
 
 def test_what_is_asked_must_make_sense(workspace: Workspace, small_data: str) -> None:

@@ -32,6 +32,40 @@ def test_ages_of_dicom_headers() -> None:
     assert by_row(["045Y", "017Y", "018M", "003W", "200D"], "x") == ["40-59", *["below 18"] * 4]
 
 
+@pytest.mark.parametrize("blank", ["NA", "nan", "Unknown", "none", "N/A", "?", "-", "", None])
+def test_one_blank_among_many_ages_leaves_them_ages(blank: str | None) -> None:
+    ages = [f"{age / 10:.1f}" for age in range(180, 900, 10)]
+    assert len(set(ages)) > 50
+    names, place = groups(pd.Series([*ages, blank], name="age"))
+    assert names == ["18-39", "40-59", "60-79", "80 and over", "unknown"]
+    assert place[-1] == 4
+    assert np.bincount(place).tolist() == [22, 20, 20, 10, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "adult"),
+    [("age_months", 45 * 12), ("AgeInMonths age_mo", 45 * 12), ("age (weeks)", 45 * 53),
+     ("age_days", 45 * 366), ("patientAge_days", 45 * 366), ("age_years", 45), ("age", 45)],
+)  # fmt: skip
+def test_ages_are_of_the_unit_that_the_column_names(name: str, adult: int) -> None:
+    assert by_row([str(adult), "17", "045Y", "018M"], name) == [
+        "40-59", "below 18", "40-59", "below 18",
+    ]  # fmt: skip
+
+
+def test_a_blank_among_codes_and_among_words() -> None:
+    assert by_row(["2", "1", "NA", "1"], "grade") == ["2", "1", "unknown", "1"]
+    # NA may be North America, and "none" an answer: among words they stand for themselves.
+    assert by_row(["EU", "NA", "none", "nan", "UNKNOWN"], "site") == [
+        "EU", "NA", "none", "unknown", "unknown",
+    ]  # fmt: skip
+
+
+def test_many_numbers_with_a_word_among_them_say_what_is_in_the_way() -> None:
+    with pytest.raises(EvaluationError, match="73 different values, and 1 of them are no numbers"):
+        groups(pd.Series([*map(str, range(18, 90)), "old"], name="age"))
+
+
 @pytest.mark.parametrize("name", ["stage", "image", "dosage"])
 def test_not_every_word_with_age_is_one(name: str) -> None:
     assert by_row(["1", "2", "2"], name) == ["1", "2", "2"]

@@ -21,6 +21,7 @@ from medxfer.audit.finding import Finding
 from medxfer.audit.keeping import save_audit
 from medxfer.audit.record import TABLES, Audit
 from medxfer.data.corrections import Action, Correction
+from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import correct, delete_dataset, load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import DataError, RunError
@@ -274,6 +275,46 @@ def test_the_audit_and_what_people_decided_are_told(tmp_path: Path) -> None:
     # The audit of another state of the data says nothing about this run.
     correct(place, data, Correction(action=Action.EXCLUDE, images=(images[2],), reason="a foot"))
     assert "would not be trustworthy" not in to_html(report(place, run))
+
+
+def test_every_decision_that_people_make_is_told(tmp_path: Path) -> None:
+    place = Workspace.find(tmp_path / "decided")
+    data = make_data(place, tmp_path / "source")
+    manifest = load_manifest(place, data)
+    images, label = manifest.table["image"], manifest.classes[0]
+    other = images[manifest.table["label"] != label].iloc[0]
+    given = {
+        Action.EXCLUDE: {"images": (images[0], images[1])},
+        Action.INCLUDE: {"images": (images[0],)},
+        Action.RELABEL: {"images": (other,), "label": label},
+        Action.MOVE: {"images": (images[4],), "split": "val"},
+        Action.ONE_SIDE: {"images": (images[6], images.iloc[-1])},
+        Action.KEEP: {"images": (images[8], images[10])},
+        Action.UNDO: {"undoes": 1},
+    }
+    for action in Action:
+        made = {"action": action, "reason": f"because of {action}", **given[action]}
+        correct(place, data, Correction.model_validate(made))
+    text = Page(to_html(report(place, make_run(place, data)))).text
+    for action in Action:  # what was undone, and the undoing, no longer count
+        told = f"because of {action}" in text
+        assert told is (action not in (Action.EXCLUDE, Action.UNDO)), action
+    for words in (f"relabelled as {label}", "used again", "moved to another part",
+                  "put on one side", "looked at and kept as it is"):  # fmt: skip
+        assert words in text
+
+
+def test_a_column_that_cannot_be_grouped_is_named_with_the_reason(tmp_path: Path) -> None:
+    place, folder = Workspace.find(tmp_path / "odd"), tmp_path / "source"
+    make_data(place, folder)
+    table = pd.read_csv(folder / "table.csv", dtype=str)
+    table["age"] = ["old", *(str(18 + n) for n in range(len(table) - 1))]
+    table.to_csv(folder / "table.csv", index=False)
+    data = import_source(place, folder / "table.csv", ImportOptions(name="odd")).name
+    text = Page(to_html(report(place, make_run(place, data)))).text
+    assert "Not told by group: The column 'age' has" in text
+    assert "and 1 of them are no numbers" in text
+    assert "Not told by group: The column 'sex'" not in text
 
 
 def test_what_has_no_report_says_why(made: Made) -> None:

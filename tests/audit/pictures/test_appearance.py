@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from medxfer.audit.appearance import appearance, digest
@@ -83,6 +85,39 @@ def test_borders_and_corners_are_seen_where_they_are(scan: Call) -> None:
     colour = measures(np.stack([pixels, pixels, np.zeros_like(pixels)]))
     assert colour["colour"] == pytest.approx(pixels.mean(), rel=1e-6)
     assert found["colour"] == 0
+
+
+@pytest.mark.parametrize(("grey", "name"), [(120, "flat marks"), (255, "flat marks"),
+                                            (0, "black marks")])  # fmt: skip
+@pytest.mark.parametrize("place", [(8, 8), (190, 90), (96, 100)])
+def test_a_patch_is_seen_wherever_it_was_pasted(
+    scan: Call, place: tuple[int, int], grey: int, name: str
+) -> None:
+    """Also after compression; a smooth picture, one with noise and a black border have none."""
+    pixels = np.clip(scan(2, 220, 220) * 0.4, 30, 90).astype(np.uint8)
+    before = measures(pixels[np.newaxis])
+    assert before["flat marks"] == before["black marks"] == 0
+    top, left = place
+    pixels[top : top + 10, left : left + 24] = grey
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    for seen in (pixels, np.asarray(Image.open(buffer))):
+        found = measures(seen[np.newaxis])
+        windows = found[name] * (220 - 4) ** 2
+        assert 4 <= windows <= 60
+        assert {found["flat marks"], found["black marks"]} - {found[name]} == {0}
+
+
+def test_what_was_scanned_has_no_marks() -> None:
+    down, across = np.mgrid[:200, :200]
+    slope = ((down + across) / 2).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(100, 120, (200, 200)).astype(np.uint8)
+    disc = np.where((down - 100) ** 2 + (across - 100) ** 2 < 80**2, noise + 60, 0)
+    bordered = np.where(across < 30, 0, noise)
+    for picture in (slope, noise, disc.astype(np.uint8), bordered.astype(np.uint8)):
+        found = measures(picture[np.newaxis])
+        assert found["flat marks"] == 0
+        assert found["black marks"] * (200 - 4) ** 2 < 20
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 5), (3, 5, 2), (1, 7, 7)])

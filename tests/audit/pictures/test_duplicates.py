@@ -14,13 +14,15 @@ from PIL import Image
 from benchmarks import planting
 from medxfer.audit.agreement import GLANCE, agreement
 from medxfer.audit.appearance import appearance
+from medxfer.audit.audit import run_audit
 from medxfer.audit.duplicates import exact_duplicates, near_duplicates
 from medxfer.audit.pairs import COLUMNS, groups
 from medxfer.audit.registration import align
 from medxfer.audit.search import candidates
 from medxfer.cache.room import CacheRoom
+from medxfer.data.corrections import Action, Correction
 from medxfer.data.importing import ImportOptions, import_source
-from medxfer.data.library import load_manifest
+from medxfer.data.library import correct, load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.paths import Workspace
@@ -106,6 +108,52 @@ def test_a_large_group_of_copies_is_listed_once_each(
     assert len(exact) == 15
     assert exact["across_splits"].any()
     assert near.empty
+
+
+def drop(workspace: Workspace, *files: str) -> None:
+    table = load_manifest(workspace, "set").table.set_index("file")["image"]
+    images = tuple(table[list(files)])
+    correct(workspace, "set", Correction(action=Action.EXCLUDE, images=images, reason="a copy"))
+
+
+def leaks(workspace: Workspace, table: str) -> set[frozenset[str]]:
+    """The files of pairs across parts that a whole audit tells of, the findings with them."""
+    audit = run_audit(workspace, "set")
+    pairs = audit.tables[table]
+    across = pairs[pairs["across_splits"].astype(bool)]
+    told = any(one.check == table and "different parts" in one.problem for one in audit.findings)
+    assert told is not across.empty
+    files = across[["first_file", "second_file"]].itertuples(index=False)
+    return {frozenset(pair) for pair in files}
+
+
+def test_dropping_one_of_two_equal_pictures_hides_no_near_copy_of_the_other(
+    workspace: Workspace, tmp_path: Path, scan: Call
+) -> None:
+    pictures = {f"train/{'AB'[n % 2]}/{n}.png": scan(n) for n in range(10, 20)}
+    pictures |= {f"test/{'AB'[n % 2]}/{n}.png": scan(n) for n in range(20, 30)}
+    pictures |= {"train/A/03.png": scan(9), "train/A/09.png": scan(9)}
+    pictures |= {"test/A/near.png": np.clip(scan(9) * 0.8, 0, 255).astype(np.uint8)}
+    import_source(workspace, write(tmp_path / "source", pictures), ImportOptions(name="set"))
+    first = {frozenset({"train/A/03.png", "test/A/near.png"})}
+    assert leaks(workspace, "near_duplicates") == first
+    drop(workspace, "train/A/03.png")
+    left = {frozenset({"train/A/09.png", "test/A/near.png"})}
+    assert leaks(workspace, "near_duplicates") == left
+
+
+def test_dropping_some_of_many_equal_pictures_hides_no_leak_of_the_others(
+    workspace: Workspace, tmp_path: Path, scan: Call
+) -> None:
+    """Of a group as large only one is listed against each: it must not be an excluded one."""
+    pictures = {f"train/{'AB'[n % 2]}/{n}.png": scan(n) for n in range(10, 20)}
+    pictures |= {f"test/{'AB'[n % 2]}/{n}.png": scan(n) for n in range(20, 30)}
+    pictures |= {f"train/A/copy{n}.png": scan(0) for n in range(9)}
+    pictures |= {"test/A/copy.png": scan(0)}
+    import_source(workspace, write(tmp_path / "source", pictures), ImportOptions(name="set"))
+    assert len(leaks(workspace, "duplicates")) == 9
+    drop(workspace, "train/A/copy0.png", "train/A/copy1.png")
+    assert len(leaks(workspace, "duplicates")) == 7
 
 
 @pytest.mark.parametrize("kind", [kind for kind in planting.KINDS if kind != "exact"])
