@@ -160,7 +160,7 @@ def held(setting: Setting, seeds: range, resamples: int, beside: bool = True) ->
 def _customary(
     predictions: Predictions, resamples: int, seed: int
 ) -> Iterator[tuple[str, Estimate]]:
-    replicates = figures(Sample(predictions).resampled(resamples, seed), predictions.classes)
+    replicates = figures(Sample(predictions).resampled(resamples, seed), predictions.positive)
     facts = predictions.facts.assign(patient=predictions.facts["image"])
     alone = estimates(replace(predictions, facts=facts), resamples, seed)
     for name in _MAIN:

@@ -135,7 +135,7 @@ def test_a_constant_answer_has_no_correlation_in_any_resample() -> None:
     truth = np.arange(30) % 3 % 2
     constant = predictions_of(truth, np.tile([1.0, 0.3], (30, 1)), np.arange(30))
     replicates = resampled(constant, Patients.of(constant), 200)
-    assert np.isnan(figures(replicates, constant.classes)["mcc"]).all()
+    assert np.isnan(figures(replicates, Sample(constant).positive)["mcc"]).all()
 
 
 def test_how_many_resamples_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
