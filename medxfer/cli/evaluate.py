@@ -173,12 +173,14 @@ def _settled(
     open_ = [name for name in theirs if name not in by_hand and same[name] is None]
     asked = [name for name in open_ if likely[name] not in (None, *by_hand.values())]
     if asked or (open_ and not by_hand):
-        typed = " ".join("--match " + shlex.quote(f"{name}={likely[name] or ''}") for name in open_)
+        typed = " ".join(
+            "--match " + shlex.quote(f"{name}={likely[name] or '?'}") for name in open_
+        )
         raise MedxferError(
             f"Which class of the run ({', '.join(ours)}) is which is not clear from the names: "
             f"{', '.join(open_)}.",
-            f"Say it, such as {typed}; nothing behind the = leaves a class out. Check each: a "
-            "similar name may mean the opposite.",
+            f"Say it: {typed}, each with the class of the run behind the =, or nothing to leave it "
+            "out. Check what is suggested: a similar name may mean the opposite.",
         )
     return same | by_hand if by_hand else None
 
