@@ -106,7 +106,7 @@ def _is_open(result: Result, record: External) -> bool:
     seen = looks_at(place, record.data, *hashes, run)
     name = plain(record.data)
     if result.decided.is_open_on(*hashes) and not seen.unknown:
-        st.caption(f":material/lock_open: {name}: {plain(seen.sentence)}.")
+        st.caption(f":material/lock_open: {name}: {seen.sentence}.")
         return True
     with st.container(border=True):
         st.subheader(f":material/lock: {name}", anchor=False)
