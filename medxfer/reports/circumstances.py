@@ -74,7 +74,9 @@ def patients_known(workspace: Workspace, run: str, answers: Predictions) -> bool
 def circumstances(run: Run, known: Known, *parts: Part | None) -> Circumstances:
     """How a result came about, for its alarms."""
     return Circumstances(
-        patients_known=patients_told_apart(known, *(part and part.predictions for part in parts)),
+        patients_known=patients_told_apart(
+            known, *(part.predictions if part else None for part in parts)
+        ),
         leaks=known.leaks,
         best_epoch=run.summary.best_epoch,
         epochs=run.summary.epochs or None,

@@ -112,7 +112,9 @@ class Recorded:
     def patients_known(self) -> bool | None:
         """Whether the patient ids stand for people; None if nobody can tell any more."""
         parts = (self.validation, self.test)
-        return patients_told_apart(self.known, *(part and part.predictions for part in parts))
+        return patients_told_apart(
+            self.known, *(part.predictions if part else None for part in parts)
+        )
 
     @property
     def final(self) -> Judged | None:
@@ -262,5 +264,5 @@ def gaps(there: dict[str, Estimate], here: dict[str, Estimate]) -> dict[str, Est
 
 
 def _alarms(run: Run, known: Known, validation: Judged | None, test: Judged | None) -> list[Alarm]:
-    parts = (validation and validation.part, test and test.part)
-    return alarms(*parts, circumstances(run, known, *parts))
+    first, last = (part.part if part else None for part in (validation, test))
+    return alarms(first, last, circumstances(run, known, first, last))
