@@ -123,7 +123,8 @@ def _elsewhere(
     if holds_test(predictions):
         decided = open_elsewhere(place, run, record, "command line")
     there_seen = looks_at(place, data, record.manifest_hash, record.split_hash, run)
-    here = Split.TEST if decided.is_open else Split.VALIDATION
+    seen = looks(place, run)
+    here = Split.TEST if decided.is_open and not seen.unknown else Split.VALIDATION
     inside = judged_part(answers(session, run, here), here, decided)
     there = judged_part(predictions, Split.TEST, decided)
     away = gaps(there.estimates, inside.estimates)
@@ -141,7 +142,7 @@ def _elsewhere(
         "internal": {"split": str(here), "metrics": _json(inside.estimates)},
         "difference": _json(away),
         **decided_values(decided),
-        "test_set": looks_values(looks(place, run)),
+        "test_set": looks_values(seen),
         "test_set_on": looks_values(there_seen),
     }
     pairs = ", ".join(f"{name} = {ours or 'left out'}" for name, ours in record.matching.items())
