@@ -57,6 +57,14 @@ class Started(_Event):
     phases: tuple[PhasePlan, ...]
     weights: str
     """What the weights were, in words, with their hash."""
+    patients_known: bool | None = None
+    """Whether patient ids stood for people; like what follows, None where it was not recorded."""
+    patients_shared: bool | None = None
+    """Whether patients were on both sides of the split; None too if they were not known."""
+    copies_shared: bool | None = None
+    """Whether copies of a picture were; None too if no audit had looked."""
+    audit: str | None = None
+    """The verdict of the audit in a word; "" if there was none of the data set as it was."""
 
 
 class PhaseStarted(_Event):

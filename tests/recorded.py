@@ -33,10 +33,13 @@ PARTS = {"train": 30, "val": 24, "test": 20}
 FILE_WORD, PATIENT_WORD = "Zwiebelkuchen", "Quastenflosser"
 
 
-def make_data(workspace: Workspace, folder: Path, name: str = NAME) -> str:
-    """Import 148 small pictures of 74 patients with age and sex, in two classes."""
+def make_data(workspace: Workspace, folder: Path, name: str = NAME, seed: int = 7) -> str:
+    """Import 148 small pictures of 74 patients with age and sex, in two classes.
+
+    Another seed gives other pictures under the same names.
+    """
     folder.mkdir()
-    generator = np.random.default_rng(7)
+    generator = np.random.default_rng(seed)
     rows, patient = [], 0
     for part, patients in PARTS.items():
         for _ in range(patients):

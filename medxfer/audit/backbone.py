@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from medxfer.config import Depth, TrainConfig
 from medxfer.errors import WeightsError
 from medxfer.models.weights.imagenet import is_cached
+from medxfer.models.weights.lineage import ancestors, settings
 from medxfer.models.weights.load import IMAGENET, NONE, RUN
 from medxfer.paths import RunPaths, Workspace
 
@@ -72,16 +70,9 @@ def is_here(workspace: Workspace, backbone: Backbone) -> bool:
 
 def _known(workspace: Workspace, weights: str, depth: Depth) -> Backbone:
     """These weights, and whose labels they have learned."""
-    seen = set[str]()
-    source = weights
-    while source.startswith(RUN) and source not in seen:
-        seen.add(source)
-        config = _config(RunPaths(workspace.runs / source.removeprefix(RUN)))
-        if config is None:
-            break
-        if config.strategy.name != "all":  # which trains nothing but the head
+    for _, config in ancestors(workspace, weights):
+        if config is not None and config.strategy.name != "all":  # which trains only the head
             return Backbone(weights, depth, config.data)
-        source = config.weights
     return Backbone(weights, depth)
 
 
@@ -89,12 +80,5 @@ def _runs(workspace: Workspace) -> Iterator[tuple[RunPaths, TrainConfig]]:
     """Runs and their settings, the newest first; what cannot be read is left out."""
     for folder in sorted(workspace.runs.iterdir(), reverse=True):
         paths = RunPaths(folder)
-        if (config := _config(paths)) is not None:
+        if (config := settings(paths)) is not None:
             yield paths, config
-
-
-def _config(paths: RunPaths) -> TrainConfig | None:
-    try:
-        return TrainConfig.model_validate(json.loads(paths.config.read_bytes())["settings"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError):
-        return None

@@ -13,6 +13,7 @@ from medxfer.data.manifest import Split
 from medxfer.errors import MedxferError
 
 if TYPE_CHECKING:
+    from medxfer.evaluation.operating_point import OperatingPoint
     from medxfer.runs.decisions import Decisions
 
 NONE = "none"
@@ -72,21 +73,21 @@ def decide(session: Session, run: str, **options: Any) -> None:
 
     place = session.workspace
     decisions(place, run)
+    _check_options(options)
     if any(options[name] is not None for name in ("temperature", "rule", "uncertain", "sets")):
         _make_sure_of_validation(session, run)
+    rule = (options["rule"], options["value"], options["prevalence"])
+    if options["rule"]:
+        _chosen(session, run, *rule)  # what cannot be chosen says so before anything is stored
     if options["temperature"]:
         decide_temperature(place, run, on=options["temperature"] == "on")
     if options["rule"]:
-        _decide_point(session, run, options["rule"], options["value"], options["prevalence"])
-    elif options["value"] is not None or options["prevalence"] is not None:
-        raise MedxferError("--value and --prevalence need a --rule.", "Name the rule.")
+        _decide_point(session, run, *rule)
     if options["uncertain"] is not None:
         decide_band(place, run, None if options["uncertain"] == NONE else options["uncertain"])
     if options["sets"] is not None:
         rate = None if options["sets"] == NONE else options["sets"]
         decide_sets(place, run, rate, by_class=options["by_class"])
-    elif options["by_class"]:
-        raise MedxferError("--by-class needs --sets.", "Give the share that may be missed.")
     decided, seen = decisions(place, run), looks(place, run)
     values = {
         "run": run,
@@ -95,6 +96,17 @@ def decide(session: Session, run: str, **options: Any) -> None:
         "notice": RESEARCH_USE_ONLY,
     }
     session.answer(values, f"{_told(decided)}\n{seen.sentence}.\n\n{RESEARCH_USE_ONLY}")
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Whether options go together, before anything is decided."""
+    given = options["value"] is not None or options["prevalence"] is not None
+    if given and not options["rule"]:
+        raise MedxferError("--value and --prevalence need a --rule.", "Name the rule.")
+    if given and options["rule"] == NONE:
+        raise MedxferError("The rule 'none' takes no value.", "Leave it out.")
+    if options["by_class"] and options["sets"] is None:
+        raise MedxferError("--by-class needs --sets.", "Give the share that may be missed.")
 
 
 def _make_sure_of_validation(session: Session, run: str) -> None:
@@ -106,16 +118,24 @@ def _make_sure_of_validation(session: Session, run: str) -> None:
 def _decide_point(
     session: Session, run: str, rule: str, value: float | None, prevalence: float | None
 ) -> None:
-    from medxfer.evaluation.operating_point import Rule, choose
-    from medxfer.runs.decisions import decide_operating_point, validation
+    from medxfer.runs.decisions import decide_operating_point
 
+    point, decided = _chosen(session, run, rule, value, prevalence)
+    decide_operating_point(session.workspace, run, point, under=decided)
+
+
+def _chosen(
+    session: Session, run: str, rule: str, value: float | None, prevalence: float | None
+) -> tuple[OperatingPoint | None, Decisions]:
+    """The point that a rule gives on validation, and the decisions it is chosen under."""
+    from medxfer.evaluation.operating_point import Rule, choose
+    from medxfer.runs.decisions import decisions, validation
+
+    decided = decisions(session.workspace, run)
     if rule == NONE:
-        if value is not None or prevalence is not None:
-            raise MedxferError("The rule 'none' takes no value.", "Leave it out.")
-        decide_operating_point(session.workspace, run, None)
-        return
-    point = choose(validation(session.workspace, run), Rule(rule), value, prevalence)
-    decide_operating_point(session.workspace, run, point)
+        return None, decided
+    answers = validation(session.workspace, run, decided)
+    return choose(answers, Rule(rule), value, prevalence), decided
 
 
 def _told(decided: Decisions) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,12 @@ ALL = "all"
     "--split",
     type=click.Choice([Split.VALIDATION.value, Split.TEST.value, Split.TRAIN.value, ALL]),
     show_default="val; with --on, all",
-    help="Looking at test is counted; all goes with --on only.",
+    help="Looking at test is counted, with --on for the other data set; all goes with --on only.",
 )
 @click.option("--on", "data", metavar="DATA", help="Another data set with the same classes.")
 @click.option("--match", multiple=True, metavar="THEIRS=OURS",
-              help="With --on: which class of the run a class of theirs is; may be repeated; "
-              "nothing behind the = leaves it out.")  # fmt: skip
+              help="With --on, where names are not equal: which class of the run a class of theirs "
+              "is; may be repeated; nothing behind the = leaves it out.")  # fmt: skip
 @command
 def evaluate(
     session: Session, run: str, split: str | None, data: str | None, match: tuple[str, ...]
@@ -110,18 +111,22 @@ def _elsewhere(
 ) -> tuple[dict[str, Any], str]:
     from medxfer.data.library import load_manifest
     from medxfer.reports.gathering import gaps, judged_part
-    from medxfer.runs.decisions import decisions, looks
-    from medxfer.runs.external_record import run_classes
-    from medxfer.runs.matching import suggest
+    from medxfer.runs.decisions import decisions, looks, looks_at, open_elsewhere
+    from medxfer.runs.external_record import holds_test, run_classes
 
-    place, by_hand = session.workspace, _matched(match)
-    matching = suggest(load_manifest(place, data).classes, run_classes(place, run)) | by_hand
+    place = session.workspace
+    theirs, ours = load_manifest(place, data).classes, run_classes(place, run)
+    matching = _settled(theirs, ours, _matched(match))
     chosen = None if split == ALL else Split(split)
     from medxfer.runs.external import evaluate_external  # loads torch: what is wrong is told first
 
     record, predictions = evaluate_external(place, run, data, matching, chosen)
     decided = decisions(place, run)
-    here = Split.TEST if decided.is_open else Split.VALIDATION
+    if holds_test(predictions):
+        decided = open_elsewhere(place, run, record, "command line")
+    there_seen = looks_at(place, data, record.manifest_hash, record.split_hash, run)
+    seen = looks(place, run)
+    here = Split.TEST if decided.is_open and not seen.unknown else Split.VALIDATION
     inside = judged_part(answers(session, run, here), here, decided)
     there = judged_part(predictions, Split.TEST, decided)
     away = gaps(there.part.estimates, inside.part.estimates)
@@ -132,11 +137,15 @@ def _elsewhere(
         **_figures(there),
         "matching": record.matching,
         "left_out": record.left_out,
+        "matched_by": record.matched,
         "own_images": record.own,
+        "same_patients": record.same_patients,
+        "cautions": list(record.cautions),
         "internal": {"split": str(here), "metrics": _json(inside.part.estimates)},
         "difference": _json(away),
         **decided_values(decided),
-        "test_set": looks_values(looks(place, run)),
+        "test_set": looks_values(seen),
+        "test_set_on": looks_values(there_seen),
     }
     pairs = ", ".join(f"{name} = {ours or 'left out'}" for name, ours in record.matching.items())
     lines = [
@@ -147,8 +156,36 @@ def _elsewhere(
         shown(away),
         "",
         _matrix(there.predictions),
+        *record.cautions,
+        f"'{data}': {there_seen.sentence}.",
     ]
     return values, "\n".join(lines)
+
+
+def _settled(
+    theirs: tuple[str, ...], ours: tuple[str, ...], by_hand: dict[str, str | None]
+) -> dict[str, str | None] | None:
+    """Their class: ours; None where all names are equal, so that nobody had to say anything.
+
+    A name that is merely similar is asked about: what looks alike may mean the opposite. So is any
+    other, if nothing was said by hand.
+    """
+    from medxfer.runs.matching import equal, suggest
+
+    same, likely = equal(theirs, ours), suggest(theirs, ours)
+    open_ = [name for name in theirs if name not in by_hand and same[name] is None]
+    asked = [name for name in open_ if likely[name] not in (None, *by_hand.values())]
+    if asked or (open_ and not by_hand):
+        typed = " ".join(
+            "--match " + shlex.quote(f"{name}={likely[name] or '?'}") for name in open_
+        )
+        raise MedxferError(
+            f"Which class of the run ({', '.join(ours)}) is which is not clear from the names: "
+            f"{', '.join(open_)}.",
+            f"Say it: {typed}, each with the class of the run behind the =, or nothing to leave it "
+            "out. Check what is suggested: a similar name may mean the opposite.",
+        )
+    return same | by_hand if by_hand else None
 
 
 def _figures(judged: Judged) -> dict[str, Any]:
@@ -196,7 +233,8 @@ def _abstaining(
 
 def _alarms(session: Session, run: str, split: Split, part: Part, decided: Decisions) -> list[Any]:
     """Alarms of this part, beside validation where it is the test part."""
-    from medxfer.reports.gathering import judged_part, raised
+    from medxfer.reports.circumstances import raised
+    from medxfer.reports.gathering import judged_part
 
     if split is Split.TRAIN:
         return []

@@ -38,6 +38,7 @@ def looks_values(looks: Looks) -> dict[str, Any]:
         "opened_by_this_run": looks.this_run,
         "opened_under_other_splits": looks.other_splits,
         "first": looks.first.isoformat() if looks.first else None,
+        "unknown": list(looks.unknown),
         "sentence": looks.sentence,
     }
 

@@ -69,12 +69,13 @@ class Part:
 class Circumstances:
     """How the result came about.
 
-    `leaks` says that the audit found copies or patients on both sides of a split. Epochs count
-    from 1; None where there were none. `tempered` says that a temperature is in force.
+    `leaks` says that copies or patients are known to be on both sides of a split. Both are None
+    where nobody can tell any more. Epochs count from 1; None where there were none. `tempered` says
+    that a temperature is in force.
     """
 
-    patients_known: bool
-    leaks: bool
+    patients_known: bool | None
+    leaks: bool | None
     best_epoch: int | None = None
     epochs: int | None = None
     tempered: bool = False
@@ -133,7 +134,7 @@ def _one_class(part: Part) -> Iterator[Alarm]:
 
 
 def _too_good(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
-    if circumstances.patients_known and not circumstances.leaks:
+    if circumstances.patients_known and circumstances.leaks is False:
         return
     figures = ((name, part.estimates.get(name, Estimate(None)).value) for name in _COMPARED)
     perfect = [(name, value) for name, value in figures if value and value >= _NEARLY_PERFECT]
@@ -147,6 +148,15 @@ def _too_good(part: Part, circumstances: Circumstances) -> Iterator[Alarm]:
             Severity.BLOCKING,
             f"{result} on a data set in which pictures or patients are on both sides of the split.",
             "Remove the leaks the audit lists, split again and train again.",
+        )
+    elif circumstances.patients_known is not False:
+        yield Alarm(
+            "too_good",
+            Severity.SERIOUS,
+            f"{result}, and nobody can tell any more whether the same patients are on both sides "
+            "of the split: the data set is gone or was changed since, and the run did not record "
+            "it.",
+            "Audit the data set as it is now and train again.",
         )
     else:
         yield Alarm(

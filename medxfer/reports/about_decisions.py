@@ -42,11 +42,13 @@ def operating_section(recorded: Recorded) -> Section:
     if temperature:
         state = "on" if temperature.on else "off"
         if temperature.after_training:
-            state += " since training did not count all images alike"
+            state += (
+                f" by itself, since training did not count all images alike: {temperature.effect}"
+            )
         facts.append((
             "Temperature",
-            f"{temperature.value:.3f}, {state}; fitted on {temperature.images:,} validation images "
-            f"on {temperature.time:%Y-%m-%d %H:%M} UTC",
+            f"{temperature.value:.3f}, fitted on {temperature.images:,} validation images on "
+            f"{temperature.time:%Y-%m-%d %H:%M} UTC; {state}",
         ))  # fmt: skip
     else:
         facts.append(("Temperature", "not fitted: probabilities as the network gives them"))

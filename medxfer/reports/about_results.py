@@ -56,6 +56,10 @@ UNKNOWN = (
     " Patients are not known here, so each image counts as one of its own: if some are of one "
     "person, the intervals are too narrow."
 )
+NOT_RECORDED = (
+    " Whether patients were known is not recorded, and the data set is no longer there to tell: if "
+    "they were not, and some images are of one person, the intervals are too narrow."
+)
 _TWO = 2
 _MOST_MISTAKES = 20
 _MOST_CURVES = 4
@@ -68,8 +72,9 @@ def results_section(recorded: Recorded) -> Section:
     if not parts:
         blocks.append(Text("The run left no predictions to judge.", Tone.WARNING))
         return Section("results", "Results", tuple(blocks))
-    unknown = "" if recorded.patients_known else UNKNOWN
-    blocks += [Text(METHOD + unknown), _figures(parts, known=recorded.patients_known)]
+    known = recorded.patients_known
+    unknown = "" if known else UNKNOWN if known is False else NOT_RECORDED
+    blocks += [Text(METHOD + unknown), _figures(parts, known=bool(known))]
     for part in reversed(parts):
         blocks += _in_detail(part)
     return Section("results", "Results", tuple(blocks))

@@ -23,8 +23,13 @@ from medxfer.reports.blocks import (
 )
 from medxfer.reports.gathering import Elsewhere, Judged, Recorded
 from medxfer.reports.svg import Bar, intervals
-from medxfer.runs.external_record import External
+from medxfer.runs.external_record import External, Matched
 
+_MATCHED = {
+    Matched.NAME: "classes of equal names taken for the same",
+    Matched.HAND: "classes matched by hand",
+    None: "classes matched",
+}
 _COMPARED = ("auroc", "balanced_accuracy", "accuracy", "sensitivity", "specificity")
 
 
@@ -81,7 +86,7 @@ def use_section(recorded: Recorded) -> Section:
         "A person with knowledge of the modality must look at each answer; no special skill in "
         "computing is needed.",
     ]
-    if recorded.looks.total > 1:
+    if recorded.looks.unknown or recorded.looks.total + recorded.looks.other_splits > 1:
         limits.append(
             f"{recorded.looks.sentence}. Each further look makes the test figures a little too "
             "good if choices followed from it."
@@ -145,6 +150,12 @@ def _end(value: float | None) -> float | None:
 def _external(elsewhere: Elsewhere, final: Judged | None) -> Iterator[Block]:
     record = elsewhere.record
     yield Text(_described(record))
+    if not elsewhere.estimates:
+        yield Text(
+            "Its test part was not opened under the temperature and threshold now in force, or "
+            "nobody knows how often, so its figures are not shown."
+        )
+        return
     here = final.part.estimates if final else {}
     words = final.split.words if final else "internal"
     yield Table(
@@ -159,14 +170,15 @@ def _described(record: External) -> str:
     people = f" of {count(record.patients)} patients" if record.patients is not None else ""
     out = [f"{count(n)} of {name}" for name, n in record.left_out.items()]
     left = f" Left out, because the run has no such class: {', '.join(out)}." if out else ""
-    if record.own is None:
-        own = " Whether images of the run's own data set are among them could not be checked."
-    else:
-        own = f" Left out, because the run's own data set has them too: {record.own:,}." * bool(
-            record.own
+    own = ""
+    if record.own:
+        own = (
+            f" Left out, because the run's own data set has them too: {record.own:,} (or that of a "
+            "run it started from)."
         )
+    own = " ".join((own, *record.cautions))
     part = "all parts" if record.split == "all" else record.split
     return (
         f"Evaluated on '{record.data}' ({part}) on {record.time:%Y-%m-%d %H:%M} UTC: "
-        f"{record.images:,} images{people}, classes matched by hand: {pairs}.{left}{own}"
+        f"{record.images:,} images{people}, {_MATCHED[record.matched]}: {pairs}.{left}{own}"
     )

@@ -107,11 +107,17 @@ def _summary(recorded: Recorded) -> list[Block]:
         blocks.append(Text(looked))
     hide = discretion(recorded.source)
     audit = recorded.source.audit if recorded.source else None
-    if audit is None:
-        blocks.append(Text("The data set was not audited for leaks and shortcuts.", Tone.WARNING))
-    else:
+    if audit is not None:
         blocks.append(Text(hide(audit.verdict.sentence), Tone.NOTE))
-    if recorded.source and not recorded.source.info.patients_known:
+    elif recorded.known.audit:
+        told = f"The audit of the data set as the run learned from it said: {recorded.known.audit}."
+        blocks.append(Text(told, Tone.WARNING))
+    elif recorded.source is None and recorded.known.audit is None:
+        told = "Whether the data set was audited is not recorded, and it is no longer the same."
+        blocks.append(Text(told, Tone.WARNING))
+    else:
+        blocks.append(Text("The data set was not audited for leaks and shortcuts.", Tone.WARNING))
+    if recorded.patients_known is False:
         blocks.append(
             Text(
                 "Patients are not known: images of one person may have been learned from and "

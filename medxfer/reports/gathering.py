@@ -11,7 +11,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from medxfer.audit.keeping import load_audit
+from medxfer.audit.leaking import Known
 from medxfer.audit.record import Audit
 from medxfer.data.corrections import Action, Correction, in_force
 from medxfer.data.info import DatasetInfo
@@ -23,7 +23,7 @@ from medxfer.data.library import (
 )
 from medxfer.data.manifest import Manifest, Split
 from medxfer.errors import DataError, EvaluationError, RunError
-from medxfer.evaluation.alarms import Alarm, Circumstances, Part, alarms, difference
+from medxfer.evaluation.alarms import Alarm, Part, alarms, difference
 from medxfer.evaluation.calibration import Calibration, calibration
 from medxfer.evaluation.conformal import Coverage, conformal, coverage
 from medxfer.evaluation.estimate import Estimate
@@ -33,13 +33,13 @@ from medxfer.evaluation.subgroups import Subgroups, by_subgroup
 from medxfer.events import EpochFinished, Fitted, Note, Started
 from medxfer.paths import Workspace
 from medxfer.reports.characteristics import interesting
+from medxfer.reports.circumstances import audit_of, circumstances, known_of, patients_told_apart
 from medxfer.reports.discretion import Discretion
-from medxfer.runs.decisions import Decisions, Looks, decisions, judged, looks
-from medxfer.runs.external_record import External, list_externals, load_external
+from medxfer.runs.decisions import Decisions, Looks, decisions, judged, looks, looks_at
+from medxfer.runs.external_record import External, holds_test, list_externals, load_external
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import Run, load_run, trained_on
 
-_PAIRS = ("duplicates", "near_duplicates")
 _ERROR_RATE = 0.1
 _CURVES, _FEWEST = 4000, 200
 """Calibration curves fitted in all, one a class and resample: 2,000 resamples of two classes."""
@@ -82,7 +82,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An evaluation on another data set; `gaps` are its figures less the internal ones."""
+    """An evaluation on another data set; `gaps` are its figures less the internal ones.
+
+    Both are empty where they are of a test part that was not opened under the decisions in force.
+    """
 
     record: External
     estimates: dict[str, Estimate]
@@ -99,11 +102,13 @@ class Recorded:
     epochs: tuple[EpochFinished, ...]
     notes: tuple[str, ...]
     source: Source | None
+    known: Known
+    """Of the data set as the run learned from it, also where `source` is None."""
     decisions: Decisions
     looks: Looks
     validation: Judged | None
     test: Judged | None
-    """None unless it was opened under the decisions in force."""
+    """None unless it was opened under the decisions in force, and the number of looks is known."""
     subgroups: tuple[Subgroups, ...]
     coverage: Coverage | None
     externals: tuple[Elsewhere, ...]
@@ -113,12 +118,12 @@ class Recorded:
     made: datetime
 
     @property
-    def patients_known(self) -> bool:
-        """Whether the patient ids stand for people, as far as can still be told."""
-        if self.source is not None:
-            return self.source.info.patients_known
-        part = self.validation or self.test
-        return part is not None and bool(part.predictions.facts["patient"].duplicated().any())
+    def patients_known(self) -> bool | None:
+        """Whether the patient ids stand for people; None if nobody can tell any more."""
+        parts = (self.validation, self.test)
+        return patients_told_apart(
+            self.known, *(part.predictions if part else None for part in parts)
+        )
 
     @property
     def final(self) -> Judged | None:
@@ -143,13 +148,13 @@ def gather(
     started = next((event for event in loaded.events if isinstance(event, Started)), None)
     fitted = next((event for event in loaded.events if isinstance(event, Fitted)), None)
     decided = decisions(workspace, run)
-    source = _source(workspace, loaded)
+    source, known = _source(workspace, loaded), known_of(workspace, loaded)
+    seen = looks(workspace, run)
     told = interesting(source.manifest, columns) if source else []
     validation = _judged(workspace, run, Split.VALIDATION, decided)
-    test = _judged(workspace, run, Split.TEST, decided) if decided.is_open else None
+    shown = decided.is_open and not seen.unknown
+    test = _judged(workspace, run, Split.TEST, decided) if shown else None
     final = test or validation
-    info, audit = (source.info, source.audit) if source else (None, None)
-    how = circumstances(loaded, info, audit, decided)
     return Recorded(
         run=loaded,
         started=started,
@@ -157,51 +162,18 @@ def gather(
         epochs=tuple(event for event in loaded.events if isinstance(event, EpochFinished)),
         notes=tuple(event.text for event in loaded.events if isinstance(event, Note)),
         source=source,
+        known=known,
         decisions=decided,
-        looks=looks(workspace, run),
+        looks=seen,
         validation=validation,
         test=test,
         subgroups=_subgroups(source, final, told),
         coverage=_coverage(decided, validation, test),
         externals=_externals(workspace, run, decided, final),
-        alarms=tuple(
-            alarms(validation.part if validation else None, test.part if test else None, how)
-        ),
+        alarms=tuple(_alarms(loaded, known, decided, validation, test)),
         weights_sha256=kept_weights(loaded),
         made=made or datetime.now(UTC),
     )
-
-
-def audit_of(workspace: Workspace, run: Run) -> Audit | None:
-    """The audit of the data set as the run learned from it; None if there is none."""
-    started = next((event for event in run.events if isinstance(event, Started)), None)
-    audit = load_audit(workspace, run.config.data)
-    if audit is None or started is None:
-        return None
-    same = audit.is_of(started.manifest_hash, started.split_hash)
-    return audit if same else None
-
-
-def circumstances(
-    run: Run, info: DatasetInfo | None, audit: Audit | None, decided: Decisions
-) -> Circumstances:
-    """How a result came about, for its alarms."""
-    return Circumstances(
-        patients_known=info is not None and info.patients_known,
-        leaks=_leaks(info, audit),
-        best_epoch=run.summary.best_epoch,
-        epochs=run.summary.epochs or None,
-        tempered=bool(decided.temperature and decided.temperature.on),
-    )
-
-
-def _leaks(info: DatasetInfo | None, audit: Audit | None) -> bool:
-    """Whether pictures or patients are known to be on both sides of the split."""
-    if audit is None:
-        return info is not None and bool(info.patients_across_splits)
-    pairs = [audit.tables[name] for name in _PAIRS if "across_splits" in audit.tables[name]]
-    copies = any(bool(table["across_splits"].any()) for table in pairs)
-    return copies or not audit.tables["patients_across_splits"].empty
 
 
 def kept_weights(run: Run) -> str:
@@ -226,19 +198,6 @@ def calibrated(answers: Predictions) -> Calibration | None:
         return calibration(answers, resamples=max(_CURVES // len(answers.classes), _FEWEST))
     except EvaluationError:
         return None
-
-
-def raised(
-    workspace: Workspace, run: str, validation: Part | None, test: Part | None
-) -> list[Alarm]:
-    """The alarms about parts of a run, the worst first; leave out a part that was not opened."""
-    loaded = load_run(workspace, run)
-    info = None
-    with suppress(DataError):  # deleted since
-        info = dataset_info(workspace, loaded.config.data)
-    decided = decisions(workspace, run)
-    how = circumstances(loaded, info, audit_of(workspace, loaded), decided)
-    return alarms(validation, test, how)
 
 
 def _judged(workspace: Workspace, run: str, split: Split, decided: Decisions) -> Judged | None:
@@ -297,6 +256,12 @@ def _externals(
     for record in list_externals(workspace, run):
         with suppress(EvaluationError, RunError):  # damaged
             _, answers = load_external(workspace, run, record.data, record.split)
+            hashes = (record.manifest_hash, record.split_hash)
+            unknown = looks_at(workspace, record.data, *hashes, run).unknown
+            closed = unknown or not decided.is_open_on(*hashes)
+            if holds_test(answers) and closed:
+                found.append(Elsewhere(record, {}, {}))
+                continue
             there = estimates(judged(answers, decided))
             here = final.part.estimates if final else {}
             found.append(Elsewhere(record, there, gaps(there, here)))
@@ -306,3 +271,10 @@ def _externals(
 def gaps(there: dict[str, Estimate], here: dict[str, Estimate]) -> dict[str, Estimate]:
     """Figures on other images less those on ours, with the interval of independent samples."""
     return {name: difference(there[name], here[name]) for name in there if name in here}
+
+
+def _alarms(
+    run: Run, known: Known, decided: Decisions, validation: Judged | None, test: Judged | None
+) -> list[Alarm]:
+    first, last = (part.part if part else None for part in (validation, test))
+    return alarms(first, last, circumstances(run, known, decided, first, last))

@@ -6,7 +6,7 @@ from medxfer.data.manifest import Split
 from medxfer.errors import RunError
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
-from medxfer.runs.decisions import decisions, judged
+from medxfer.runs.decisions import decisions, judged, looks
 from medxfer.runs.results import load_predictions
 
 
@@ -16,7 +16,8 @@ def side_by_side(
     """What both runs say of one part under the decisions in force; opens no test set.
 
     Raises:
-        RunError: a run is unknown or has no such predictions, or the test set of one is locked.
+        RunError: a run is unknown or has no such predictions, the test set of one is locked, or
+            nobody knows how often it was opened.
         EvaluationError: a file is damaged.
     """
     found = []
@@ -27,5 +28,7 @@ def side_by_side(
                 f"The test set of run {run} is locked.",
                 "Open it for both runs; each opening is counted.",
             )
+        if split is Split.TEST:
+            looks(workspace, run).check()
         found.append(judged(load_predictions(workspace, run, split), decided))
     return found[0], found[1]

@@ -49,6 +49,15 @@ class TemperatureLine(_Line):
     after_training: bool = False
     """Fitted by the run itself, since training had weighed the classes; not asked for."""
 
+    @property
+    def effect(self) -> str:
+        """What it does to probabilities, and what it cannot do, in a sentence."""
+        how = "less" if self.value >= 1 else "more"
+        return (
+            f"it makes probabilities {how} extreme; a level that the weighing moved, too high or "
+            "too low on the whole, it cannot mend."
+        )
+
 
 class PointLine(_Line):
     """An operating point was chosen on validation, or taken back."""
@@ -82,18 +91,20 @@ class SetsLine(_Line):
 
 
 class Opening(_Line):
-    """A person looked at figures of the test set, under the decisions then in force."""
+    """A person looked at figures of a test set, under the decisions then in force."""
 
     kind: Literal["test_opened"] = "test_opened"
     run: str
     by: By
     fingerprint: str
-    """Of all that was decided."""
+    """Of all that was decided; `elsewhere` also of the data set."""
     temperature: float
     threshold: float | None
     data: str
     manifest_hash: str
     split_hash: str
+    elsewhere: bool = False
+    """At the test set of another data set than the run's own: it opens nothing of the run's own."""
 
 
 Decision = TemperatureLine | PointLine | BandLine | SetsLine
@@ -145,15 +156,15 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def append(path: Path, line: Line) -> None:
-    """Add one line and flush it to the disk; the caller is `alone`.
+def append(path: Path, *lines: Line) -> None:
+    """Add lines, all or none, and flush them to the disk; the caller is `alone`.
 
     What a crash left of an earlier last line is cut off first.
 
     Raises:
         RunError: the disk is full or refuses; the lines before are as they were.
     """
-    written = (line.model_dump_json() + "\n").encode()
+    written = "".join(line.model_dump_json() + "\n" for line in lines).encode()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:

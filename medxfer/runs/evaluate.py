@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from medxfer.cache.room import CacheRoom
+from medxfer.config import Imbalance
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
@@ -15,6 +16,7 @@ from medxfer.evaluation.predictions import Predictions
 from medxfer.events import Tell
 from medxfer.machine import choose
 from medxfer.paths import Workspace
+from medxfer.runs.decisions import decisions, temper_after_training
 from medxfer.runs.loading import load_model
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import load_run, trained_on
@@ -24,6 +26,9 @@ def evaluated(
     workspace: Workspace, run: str, split: Split, tell: Tell = lambda *_: None
 ) -> Predictions:
     """What the run's best network says of one split; kept with the run once it is known.
+
+    A run that ended too early for it, and did not count all images alike in training, gets its
+    temperature with its validation answers, unless a person decided about that.
 
     Raises:
         RunError: the run is unknown, the split has no images, or the data set is not the one the
@@ -35,6 +40,10 @@ def evaluated(
         with suppress(EvaluationError):  # a damaged file is made anew
             return load_predictions(workspace, run, split)
     loaded = load_model(workspace, run)
+    weighed = loaded.config.imbalance is not Imbalance.NONE
+    if weighed and split is Split.TEST and Split.VALIDATION not in saved_splits(workspace, run):
+        # The temperature comes with them. Later it would close the test set that is seen now.
+        evaluated(workspace, run, Split.VALIDATION, tell)
     manifest = load_manifest(workspace, loaded.config.data)
     trained_on(load_run(workspace, run), manifest)
     part = manifest.part(split)
@@ -58,4 +67,8 @@ def evaluated(
             f"({error.strerror}).",
             "Free some space or check the permissions, and try again.",
         ) from error
+    if weighed and split is Split.VALIDATION:
+        with suppress(RunError):  # damaged decisions are told where they are needed
+            if decisions(workspace, run).temperature is None:
+                temper_after_training(workspace, run)
     return predictions

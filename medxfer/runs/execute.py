@@ -9,16 +9,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 from torchvision.models import ResNet
 
 from medxfer import lock
+from medxfer.audit.leaking import Known, known_now
 from medxfer.cache.room import CacheRoom
 from medxfer.config import Imbalance, TrainConfig
 from medxfer.data.manifest import PARTS, Manifest, Split
-from medxfer.errors import EvaluationError, MedxferError, RunError
+from medxfer.errors import MedxferError, RunError
 from medxfer.events import (
     EpochFinished,
     Event,
@@ -37,7 +38,7 @@ from medxfer.models.resnet import build, parameters_by_stage
 from medxfer.models.weights.load import apply
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
-from medxfer.runs.decisions import decide_temperature
+from medxfer.runs.decisions import temper_after_training
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge
@@ -106,7 +107,8 @@ def _events(
     ready = check(workspace, config)
     manifest, machine, room = ready.manifest, ready.machine, CacheRoom(workspace.cache)
     model = _network(config, ready)
-    yield _started(config, ready, model)
+    known = known_now(workspace, config.data, ready.manifest)
+    yield _started(config, ready, model, known)
     keeper = _Keeper(model, paths, config, manifest)
     phases, learned, stopped = plan(config), 0, False
     try:
@@ -145,16 +147,14 @@ def _events(
 
 
 def _tempered(workspace: Workspace, run: str) -> Iterator[Event]:
-    """Switch the temperature on, if validation allows one."""
-    try:
-        decided = decide_temperature(workspace, run, after_training=True)
-    except (EvaluationError, RunError):
-        return  # too few images, or none: the calibration page says so
-    text = (
-        "Training did not count all images alike, which moves probabilities. They are corrected "
-        f"by a temperature of {decided.divisor:.2f}, fitted on validation."
-    )
-    yield Note(text=text)
+    """Switch the temperature on, if validation allows one, and say what that does."""
+    line = temper_after_training(workspace, run)
+    if line is not None:
+        yield Note(
+            text="Training did not count all images alike, which moves probabilities. A "
+            f"temperature of {line.value:.2f}, fitted on validation, was switched on: "
+            f"{line.effect}"
+        )
 
 
 class _Keeper:
@@ -210,7 +210,7 @@ def _network(config: TrainConfig, ready: Ready) -> ResNet:
     return model.to(ready.machine.device, memory_format=torch.channels_last)
 
 
-def _started(config: TrainConfig, ready: Ready, model: ResNet) -> Started:
+def _started(config: TrainConfig, ready: Ready, model: ResNet, known: Known) -> Started:
     machine, manifest = ready.machine, ready.manifest
     counts = parameters_by_stage(model)
     phases = tuple(
@@ -236,6 +236,7 @@ def _started(config: TrainConfig, ready: Ready, model: ResNet) -> Started:
         parameters=sum(counts.values()),
         phases=phases,
         weights=ready.weights.description,
+        **asdict(known),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,15 +12,16 @@ from medxfer.cache.room import CacheRoom
 from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import dataset_info, load_manifest
 from medxfer.data.manifest import PARTS, Manifest, Split
-from medxfer.errors import DataError, RunError
+from medxfer.errors import RunError
 from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
 from medxfer.events import Tell
 from medxfer.machine import choose
 from medxfer.paths import Workspace
-from medxfer.runs.external_record import External, save_external
+from medxfer.runs.external_record import External, Matched, save_external
+from medxfer.runs.learned import Learned, learned
 from medxfer.runs.loading import LoadedModel, load_model
-from medxfer.runs.matching import Matching, checked, suggest
+from medxfer.runs.matching import Matching, checked, equal
 
 ALL = "all"
 
@@ -36,10 +36,11 @@ def evaluate_external(
 ) -> tuple[External, Predictions]:
     """What the run's best network says of another data set; kept with the run.
 
-    `matching` gives their class: ours; None takes the suggestion by name. `split` chooses one
-    part; None takes every image that is not excluded. Images of classes that match none of ours
-    are left out and counted, and so are images that the run's own data set holds as well: the
-    network may have learned from them.
+    `matching` gives their class: ours, as a person said; None takes classes of equal names.
+    `split` chooses one part; None takes every image that is not excluded. Images of classes that
+    match none of ours are left out and counted, and so are images that the run's own data set, or
+    that of a run it started from, holds as well: the network may have learned from them. Whoever
+    shows figures of a test part counts the look, see `open_elsewhere`.
 
     Raises:
         RunError: the run is unknown, `data` is its own data set, nothing matches, or nothing is
@@ -54,31 +55,39 @@ def evaluate_external(
             f"For its own parts: medxfer evaluate {run} --split test",
         )
     manifest = load_manifest(workspace, data)
+    how = Matched.NAME if matching is None else Matched.HAND
     if matching is None:
-        matching = suggest(manifest.classes, loaded.classes)
+        matching = equal(manifest.classes, loaded.classes)
     settled = checked(matching, manifest.classes, loaded.classes)
-    own = _own_files(workspace, loaded)
+    before = learned(workspace, run)
     wanted = manifest.table["split"].isin([str(part) for part in ([split] if split else PARTS)])
-    known = manifest.table["sha256"].isin(own or ())
+    known = manifest.table["sha256"].isin(before.files)
     matched = manifest.table["label"].map(lambda label: settled[label] is not None)
     rows = wanted & matched & ~known
     if not rows.any():
         raise RunError(
             f"No image of '{data}' is left to evaluate on: {int(wanted.sum())} in the chosen part, "
             f"{int((wanted & ~matched).sum())} of classes that match none of the run's, "
-            f"{int((wanted & known).sum())} that the run's own data set holds as well.",
+            f"{int((wanted & known).sum())} that the run's own data set, or that of a run it "
+            "started from, holds as well.",
             "Choose another part, or match more classes.",
         )
     predictions = _asked(workspace, loaded, manifest, settled, rows, tell)
     left_out = manifest.table[wanted & ~matched]["label"].value_counts()
+    found = int((wanted & matched & known).sum())
+    patients_known = dataset_info(workspace, data).patients_known
     record = External(
         data=data,
         split=str(split) if split else ALL,
         matching=settled,
         images=len(predictions),
-        patients=_patients(workspace, data, predictions),
+        patients=int(predictions.facts["patient"].nunique()) if patients_known else None,
         left_out={str(name): int(images) for name, images in left_out.sort_index().items()},
-        own=None if own is None else int((wanted & matched & known).sum()),
+        own=None if before.gap else found,
+        own_found=found,
+        gap=before.gap,
+        same_patients=_same_patients(predictions, before) if patients_known else None,
+        matched=how,
         epoch=loaded.epoch,
         weights_sha256=loaded.sha256,
         manifest_hash=manifest.content_hash,
@@ -122,13 +131,8 @@ def _asked(
     return replace(answers, facts=facts, finding=loaded.config.positive)
 
 
-def _own_files(workspace: Workspace, loaded: LoadedModel) -> set[str] | None:
-    """Hashes of the files of the run's own data set; None if it cannot be read any more."""
-    with suppress(DataError):
-        return set(load_manifest(workspace, loaded.config.data).table["sha256"])
-    return None
-
-
-def _patients(workspace: Workspace, data: str, predictions: Predictions) -> int | None:
-    known = dataset_info(workspace, data).patients_known
-    return int(predictions.facts["patient"].nunique()) if known else None
+def _same_patients(predictions: Predictions, before: Learned) -> int | None:
+    """Images of patients whose id the network's own data has too; None if it knows no patients."""
+    if before.patients is None:
+        return None
+    return int(predictions.facts["patient"].isin(before.patients).sum())

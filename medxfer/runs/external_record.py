@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medxfer.data.manifest import Split
 from medxfer.errors import RunError
 from medxfer.evaluation.predictions import Predictions
 from medxfer.events import Started
 from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace, check_name
 from medxfer.runs.store import load_run, run_folder
+
+
+class Matched(StrEnum):
+    """How it came about which of their classes is which of ours."""
+
+    NAME = "name"
+    """Their names are equal but for case."""
+    HAND = "hand"
+    """A person said so."""
 
 
 class External(BaseModel):
@@ -32,12 +43,41 @@ class External(BaseModel):
     left_out: dict[str, int]
     """Images of their classes that match none of ours, by class."""
     own: int | None
-    """Images left out because the run's own data set holds the same file; None if it is gone."""
+    """Images left out because a data set that the network learned from holds the same file: that
+    of the run, or of a run it started from. None if not all of these are as they were; then
+    `own_found` are those that could be found."""
     epoch: int
     weights_sha256: str
     manifest_hash: str
     split_hash: str
     time: datetime
+    own_found: int = 0
+    gap: str = ""
+    """Why `own` is None, in a clause."""
+    same_patients: int | None = None
+    """Images among `images` whose patient id is in one of these data sets as well, which may be
+    chance; None where patients are not known on both sides."""
+    matched: Matched | None = None
+    """None in records from before it was noted."""
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Sentences on what the network may have seen before, to be told beside the figures."""
+        said = []
+        if self.own is None:
+            why = f": {self.gap}" if self.gap else ""
+            found = f"; {self.own_found:,} were found and left out" if self.own_found else ""
+            said.append(
+                "Whether images of the run's own data set, or of one that it started from, are "
+                f"among them could not be checked{why}{found}."
+            )
+        if self.same_patients:
+            said.append(
+                f"{self.same_patients:,} of the images have a patient id that the run's own data "
+                "set, or one that it started from, has as well: the same people, or the same "
+                "numbers by chance."
+            )
+        return tuple(said)
 
 
 def save_external(paths: RunPaths, record: External, predictions: Predictions) -> None:
@@ -77,6 +117,11 @@ def load_external(
             f"Do it: medxfer evaluate {run} --on '{data}'",
         ) from error
     return record, Predictions.load(answers)
+
+
+def holds_test(answers: Predictions) -> bool:
+    """Whether some are about the test part of their data set: figures of them are a look at it."""
+    return bool((answers.facts["split"] == str(Split.TEST)).any())
 
 
 def run_classes(workspace: Workspace, run: str) -> tuple[str, ...]:

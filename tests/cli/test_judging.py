@@ -124,6 +124,35 @@ def test_band_and_sets_are_kept_and_measured_on_test(call: Callable[..., Any], m
     assert (off["uncertain_band"], off["conformal_sets"]) == (None, None)
 
 
+def test_a_damaged_record_of_another_run_stops_only_test(
+    call: Callable[..., Any], made: Made
+) -> None:
+    other = make_run(made.workspace, made.data, seed=1)
+    made.workspace.run(other).decisions.write_bytes(b"nonsense\n")
+    decided = call("decide", made.run, "--rule", "youden")
+    assert decided["operating_point"] is not None
+    assert decided["test_set"]["unknown"] == [f"run {other}"]
+    assert call("evaluate", made.run)["n"] == 48
+    assert "is not known" in said(made.workspace, "evaluate", made.run)
+    for words in (("evaluate", made.run, "--split", "test"),
+                  ("compare", made.run, made.run, "--split", "test")):  # fmt: skip
+        with pytest.raises(MedxferError, match="Without the count no test figure"):
+            call(*words)
+
+
+def test_what_cannot_be_decided_stores_nothing_of_the_rest(
+    call: Callable[..., Any], made: Made
+) -> None:
+    for words, problem in (
+        (("--rule", "sensitivity"), "does not go with the rule"),
+        (("--by-class",), "needs --sets"),
+        (("--value", "0.9"), "need a --rule"),
+    ):
+        with pytest.raises(MedxferError, match=problem):
+            call("decide", made.run, "--temperature", "on", *words)
+        assert not made.workspace.run(made.run).decisions.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

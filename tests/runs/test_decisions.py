@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recorded import Made, make, make_data, make_run
+from recorded import Made, answers, make, make_data, make_run
 
-from medxfer.data.library import delete_dataset, resplit
+from medxfer.data.library import delete_dataset, load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import EvaluationError, RunError
 from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.metrics import summary
 from medxfer.evaluation.operating_point import Rule, choose
+from medxfer.evaluation.positive import positive_class
+from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.temperature import fit_temperature
 from medxfer.evaluation.uncertain import uncertain_band
 from medxfer.paths import Workspace
 from medxfer.runs import decision_log
+from medxfer.runs.comparing import side_by_side
+from medxfer.runs.decided import moved
+from medxfer.runs.decision_log import PointLine, TemperatureLine
 from medxfer.runs.decisions import (
     Decisions,
     decide_band,
@@ -29,10 +37,14 @@ from medxfer.runs.decisions import (
     decisions,
     judged,
     looks,
+    looks_at,
+    open_elsewhere,
     open_test,
     openings_of_data,
+    temper_after_training,
     validation,
 )
+from medxfer.runs.external_record import External, save_external
 from medxfer.runs.results import load_predictions
 from medxfer.runs.store import delete_run
 
@@ -165,6 +177,91 @@ def test_a_damaged_record_is_refused_rather_than_counted_short(made: Made) -> No
         open_test(made.workspace, made.run, "page")
 
 
+@pytest.mark.parametrize("text", [b"nonsense\n", b'{"kind": "sworn", "time": "2030-01-01"}\n'])
+def test_a_damaged_record_blocks_the_test_sets_it_may_have_seen_and_nothing_else(
+    made: Made, tmp_path: Path, text: bytes
+) -> None:
+    place = made.workspace
+    other = make_run(place, made.data, seed=1)
+    foreign = make_run(place, _other_data(place, tmp_path / "elsewhere"))
+    open_test(place, made.run, "page")
+    open_test(place, foreign, "page")
+    place.run(other).decisions.write_bytes(text)
+
+    seen = looks(place, made.run)
+    assert seen.unknown == (f"run {other}",)
+    assert "is not known" in seen.sentence
+    assert other in seen.sentence
+    with pytest.raises(RunError, match="is not known"):
+        open_test(place, made.run, "page")
+    with pytest.raises(RunError, match="is not known"):
+        side_by_side(place, made.run, made.run, Split.TEST)
+    side_by_side(place, made.run, made.run, Split.VALIDATION)
+    assert decide_temperature(place, made.run).temperature
+
+    assert looks(place, foreign).sentence.startswith("Test set opened once")
+    assert open_test(place, foreign, "page").is_open
+
+
+def test_a_damaged_record_of_a_run_that_was_judged_elsewhere_counts_there(
+    made: Made, tmp_path: Path
+) -> None:
+    place = made.workspace
+    foreign = make_run(place, _other_data(place, tmp_path / "elsewhere"))
+    save_external(place.run(foreign), record_of(place, made.data), _answers(place, made.data))
+    place.run(foreign).decisions.write_bytes(b"nonsense\n")
+    assert looks(place, made.run).unknown == (f"run {foreign}",)
+
+
+def test_nobody_knows_what_a_damaged_ledger_of_deleted_runs_held(made: Made) -> None:
+    made.workspace.openings.write_bytes(b"nonsense\n")
+    assert looks(made.workspace, made.run).unknown == ("deleted runs",)
+
+
+def test_a_look_at_another_data_set_counts_there_and_opens_nothing_here(
+    made: Made, tmp_path: Path
+) -> None:
+    place = made.workspace
+    other = _other_data(place, tmp_path / "elsewhere")
+    theirs = make_run(place, other)
+    record = record_of(place, other)
+    hashes = (record.manifest_hash, record.split_hash)
+
+    decided = open_elsewhere(place, made.run, record, "command line")
+    assert decided.is_open_on(*hashes)
+    assert not decided.is_open, "the own test set stays locked"
+    assert open_elsewhere(place, made.run, record, "page") == decided, "no new look"
+    assert looks(place, made.run).total == 0
+    assert looks(place, theirs).sentence == "Test set opened once (this run: never)"
+    assert looks_at(place, other, *hashes, made.run).this_run == 1
+
+    later = decide_temperature(place, made.run)
+    assert not later.is_open_on(*hashes)
+    open_elsewhere(place, made.run, record, "page")
+    assert looks(place, theirs).total == 2
+    delete_run(place, made.run)
+    assert looks(place, theirs).total == 2
+
+
+def _other_data(place: Workspace, folder: Path) -> str:
+    """A data set of other pictures, with patients and parts of its own."""
+    return make_data(place, folder, "other", seed=8)
+
+
+def _answers(place: Workspace, data: str) -> Predictions:
+    return answers(load_manifest(place, data), Split.TEST)
+
+
+def record_of(place: Workspace, data: str) -> External:
+    """Of an evaluation of some run on a data set."""
+    manifest = load_manifest(place, data)
+    return External(
+        data=data, split="test", matching={}, images=40, patients=20, left_out={}, own=0, epoch=1,
+        weights_sha256="0", manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
+        time=datetime.now(UTC),
+    )  # fmt: skip
+
+
 def test_temperature_first_then_threshold(made: Made) -> None:
     place, run = made.workspace, made.run
     answers = load_predictions(place, run, Split.VALIDATION)
@@ -199,6 +296,99 @@ def test_switching_the_temperature_changes_no_call(made: Made, rule: Rule) -> No
         answers = load_predictions(place, run, split)
         assert judged(answers, off).predicted.tolist() == judged(answers, on).predicted.tolist()
     assert decide_temperature(place, run).fingerprint == on.fingerprint
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.9, 1.7, 5.0])
+def test_a_threshold_moves_there_and_back(temperature: float) -> None:
+    for threshold in (1e-12, 1e-6, 0.3, 0.5, 1 - 1e-6):
+        there = moved(threshold, 1 / temperature)
+        assert moved(there, temperature) == pytest.approx(threshold, rel=1e-9)
+    odds = 1e-12 ** (1 / temperature)
+    assert moved(1e-12, 1 / temperature) == pytest.approx(odds / (1 + odds), rel=1e-9)
+    assert [moved(end, temperature) for end in (0, 1)] == [0, 1]
+
+
+def test_a_tiny_threshold_calls_the_same_images_at_any_temperature(made: Made) -> None:
+    path = made.workspace.run(made.run).predictions("val")
+    answers = load_predictions(made.workspace, made.run, "val")
+    finding = positive_class(answers.classes)
+    # log odds of the finding from -30 to -24; the threshold, -27.6, lies between two of them
+    logits = np.zeros_like(answers.logits)
+    logits[:, finding] = np.linspace(-30, -24, len(answers))
+    replace(answers, logits=logits).save(path)
+    saved = load_predictions(made.workspace, made.run, "val")
+    line = PointLine(point=choose(saved, Rule.THRESHOLD, 1e-12).to_json(), temperature=1.0)
+    called = judged(saved, Decisions(point=line)).predicted
+    assert 0 < (called == finding).sum() < len(saved)
+    for value in (0.5, 1.3, 3.0, 5.0):
+        cooler = TemperatureLine(value=value, on=True, images=48)
+        decided = Decisions(temperature=cooler, point=line)
+        assert judged(saved, decided).predicted.tolist() == called.tolist(), value
+
+
+def test_what_was_chosen_under_another_temperature_is_refused(made: Made) -> None:
+    place, run = made.workspace, made.run
+    under = decide_temperature(place, run)
+    point = choose(validation(place, run, under), Rule.SENSITIVITY, 0.9)
+    elsewhere = decide_temperature(place, run, on=False)
+    lines = decision_log.read(place.run(run).decisions)
+    for decide in (
+        lambda: decide_operating_point(place, run, point, under=under),
+        lambda: decide_band(place, run, 0.9, under=under),
+        lambda: decide_sets(place, run, 0.1, under=under),
+    ):
+        with pytest.raises(RunError, match=r"temperature of run .* was changed meanwhile"):
+            decide()
+    assert decision_log.read(place.run(run).decisions) == lines
+    assert decide_sets(place, run, 0.1, under=elsewhere).sets
+    taken_back = decide_operating_point(place, run, None, under=under)
+    assert taken_back.operating_point is None
+
+
+def test_a_band_around_another_threshold_is_refused(made: Made) -> None:
+    place, run = made.workspace, made.run
+    under = decisions(place, run)
+    decide_operating_point(place, run, choose(validation(place, run), Rule.THRESHOLD, 0.4))
+    with pytest.raises(RunError, match=r"threshold of run .* was changed meanwhile"):
+        decide_band(place, run, 0.9, under=under)
+    assert decide_band(place, run, 0.9, under=decisions(place, run)).band
+
+
+def test_nobody_decides_between_what_is_read_and_what_is_stored(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, run = made.workspace, made.run
+    inside = []
+    monkeypatch.setattr(
+        "medxfer.runs.decisions._chosen_again",
+        lambda *_: inside.append(decision_log._here.locked()) or [],
+    )
+    decide_operating_point(place, run, None)
+    decide_temperature(place, run)
+    assert inside == [True, True]
+
+
+def test_lines_that_belong_together_are_stored_together(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, run = made.workspace, made.run
+    decide_sets(place, run, 0.2)
+    path = place.run(run).decisions
+    before, pwrite = path.read_bytes(), os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, text, at: pwrite(fd, text[:-9], at))
+    with pytest.raises(RunError, match="was not made"):
+        decide_temperature(place, run)
+    assert path.read_bytes() == before
+
+
+def test_a_person_has_the_last_word_about_the_temperature(made: Made) -> None:
+    place, run = made.workspace, made.run
+    line = temper_after_training(place, run)
+    assert line is not None
+    assert line.after_training
+    decide_temperature(place, run, on=False)
+    assert temper_after_training(place, run) is None
+    assert decisions(place, run).divisor == 1
 
 
 def test_nothing_to_open_is_no_look(made: Made) -> None:

@@ -23,14 +23,23 @@ from medxfer.evaluation.metrics import epoch_metrics, summary
 from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.temperature import fit_temperature
-from medxfer.events import EpochFinished, Event, Failed, Finished, Fitted, Note, Started
+from medxfer.events import (
+    EpochFinished,
+    Event,
+    Failed,
+    Finished,
+    Fitted,
+    Note,
+    PredictionsSaved,
+    Started,
+)
 from medxfer.executors.local import start
 from medxfer.machine import on_cpu
 from medxfer.models.preprocessing import to_input
 from medxfer.paths import Workspace
 from medxfer.runs import execute as execution
 from medxfer.runs import journal
-from medxfer.runs.decisions import decisions
+from medxfer.runs.decisions import decide_temperature, decisions
 from medxfer.runs.evaluate import evaluated
 from medxfer.runs.execute import execute
 from medxfer.runs.loading import load_model
@@ -110,7 +119,81 @@ def test_training_that_weighs_images_switches_the_temperature_on(
     assert line.on
     assert line.after_training
     assert line.value == pytest.approx(fit_temperature(told))
-    assert any(f"temperature of {line.value:.2f}" in note for note in notes)
+    (note,) = (note for note in notes if "temperature" in note)
+    assert f"temperature of {line.value:.2f}" in note
+    assert "makes probabilities less extreme" in note
+    assert "cannot mend" in note
+    assert "corrected" not in note
+
+
+def stopped_before_predicting(
+    workspace: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A run that was stopped, and had no time left to predict; later its network answers so."""
+
+    def no_time(*args: object) -> Generator[Event, None, None]:
+        yield from ()
+
+    monkeypatch.setattr(execution, "judge", no_time)
+    run, events = carried_out(workspace, config)
+    assert not any(isinstance(event, PredictionsSaved) for event in events)
+    assert decisions(workspace, run).temperature is None
+    monkeypatch.setattr(
+        "medxfer.runs.evaluate.predict", lambda _, manifest, split, *rest: answers(manifest, split)
+    )
+    return run
+
+
+@pytest.mark.parametrize("first", [Split.VALIDATION, Split.TEST])
+def test_what_was_not_predicted_in_time_gets_its_temperature_later(
+    workspace: Workspace,
+    tmp_path: Path,
+    small_config: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    first: Split,
+) -> None:
+    data = make_data(workspace, tmp_path / "more")
+    changes = {"data": data, "imbalance": Imbalance.CLASS_WEIGHTS, "epochs": 1}
+    config = small_config.model_copy(update=changes)
+    run = stopped_before_predicting(workspace, config, monkeypatch)
+    evaluated(workspace, run, first)
+    line = decisions(workspace, run).temperature
+    assert line is not None
+    assert line.on
+    assert line.after_training
+    assert saved_splits(workspace, run)[0] == "val", "the temperature comes before a look at test"
+    decide_temperature(workspace, run, on=False)
+    workspace.run(run).predictions("val").unlink()
+    evaluated(workspace, run, Split.VALIDATION)
+    assert decisions(workspace, run).divisor == 1, "a person decided otherwise"
+
+
+def test_training_that_counts_images_alike_gets_no_temperature_later(
+    workspace: Workspace,
+    tmp_path: Path,
+    small_config: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = make_data(workspace, tmp_path / "more")
+    changes = {"data": data, "imbalance": Imbalance.NONE, "epochs": 1}
+    run = stopped_before_predicting(workspace, small_config.model_copy(update=changes), monkeypatch)
+    evaluated(workspace, run, Split.VALIDATION)
+    assert decisions(workspace, run).temperature is None
+
+
+def test_a_run_records_what_is_known_of_its_data(
+    workspace: Workspace, tmp_path: Path, small_config: TrainConfig
+) -> None:
+    known = []
+    for data in (small_config.data, make_data(workspace, tmp_path / "more")):
+        changes = {"data": data, "epochs": 1}
+        _, events = carried_out(workspace, small_config.model_copy(update=changes))
+        first = events[0]
+        assert isinstance(first, Started)
+        known.append(
+            (first.patients_known, first.patients_shared, first.copies_shared, first.audit)
+        )
+    assert known == [(False, None, None, ""), (True, False, None, "")]
 
 
 def test_the_same_settings_give_the_same_weights(

@@ -8,14 +8,17 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from run_cases import add_run, completed, select, words
+from run_cases import add_run, completed, predictions, select, words
 from streamlit.testing.v1 import AppTest
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.data.library import load_manifest, resplit
+from medxfer.data.manifest import Split
+from medxfer.evaluation.operating_point import OperatingPoint, Rule
 from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
+from medxfer.runs.decisions import decide_operating_point, looks, open_test
 from medxfer.ui.explain import serving as explain_serving
 from medxfer.ui.explain.pictures import overlay_of
 from medxfer.ui.explain.source import Scan
@@ -40,6 +43,7 @@ def run_with_network(home: Workspace, small_data: str, monkeypatch: pytest.Monke
     from medxfer.runs.loading import LoadedModel
 
     run = add_run(home, completed(load_manifest(home, small_data)), data=small_data)
+    predictions("val").save(home.run(run).predictions("val"))
     torch.manual_seed(0)
     model = build(Depth.RESNET18, 2, HeadConfig(kind="linear")).eval().requires_grad_(False)
     loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), None, 4, "0" * 64)  # type: ignore[arg-type]
@@ -56,13 +60,49 @@ def test_without_a_model_the_page_says_what_to_do(open_page: Open) -> None:
 def test_an_image_of_the_data_set_is_explained(
     home: Workspace, small_data: str, run_with_network: str, open_page: Open
 ) -> None:
-    row = load_manifest(home, small_data).table.iloc[0]
+    row = load_manifest(home, small_data).part(Split.TRAIN).table.iloc[0]
     app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
     assert not app.exception
     assert f"labelled {row['label']}" in words(app)
     assert app.selectbox(key="scan-split").value == row["split"]
     assert "A heatmap shows where the network looked" in words(app)
     assert RESEARCH_USE_ONLY in words(app)
+
+
+def test_validation_is_offered_first(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    assert app.selectbox(key="scan-split").value == Split.VALIDATION
+    assert "Validation image" in words(app)
+
+
+def test_a_test_image_says_nothing_until_the_test_set_is_opened(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open
+) -> None:
+    predictions("test").save(home.run(run_with_network).predictions("test"))
+    row = load_manifest(home, small_data).part(Split.TEST).table.iloc[0]
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert "The test set is locked" in words(app)
+    assert "right and wrong answers on test images" in words(app)
+    for told in ("labelled", "which is", "the network says", "A heatmap shows"):
+        assert told not in words(app)
+    assert "scan-class" not in [box.key for box in app.selectbox], "a class is a label"
+    assert looks(home, run_with_network).total == 0
+
+    open_test(home, run_with_network, "page")
+    app.run()
+    assert f"labelled {row['label']}" in words(app)
+    assert app.selectbox(key="scan-split").value == Split.TEST
+    decide_operating_point(home, run_with_network, by_hand(0.3))
+    app.run()
+    assert "The test set is locked" in words(app)
+    app.selectbox(key="scan-split").select("val").run()
+    assert "The test set is locked" not in words(app)
+    assert "labelled" in words(app)
+    assert not app.exception
+
+
+def by_hand(threshold: float) -> OperatingPoint:
+    return OperatingPoint(Rule.THRESHOLD, threshold, threshold, 0.9, 0.9, 12)
 
 
 def test_class_and_method_can_be_chosen(run_with_network: str, open_page: Open) -> None:

@@ -121,7 +121,7 @@ def test_a_run_that_ended_early_is_evaluated_when_asked(
     run = add_run(home, [*learned(), *ending])
     monkeypatch.setattr(
         "medxfer.runs.evaluate.evaluated",
-        lambda place, run, split: predictions(split).save(place.run(run).predictions(split)),
+        lambda place, run, split, _: predictions(split).save(place.run(run).predictions(split)),
     )
     app = open_page(RESULT, run=run, split="test")
     assert "Predictions were not made, since the run ended early" in words(app)
@@ -169,6 +169,28 @@ def test_a_new_decision_locks_the_test_set_again(
     app.run()
     assert "Test set opened 2 times (this run: 2" in words(app)
     assert "Seen with threshold 0.300" in words(app)
+
+
+def test_a_damaged_record_of_another_run_blocks_test_and_not_validation(
+    home: Workspace, finished_run: str, open_page: Open
+) -> None:
+    open_test(home, finished_run, "page")
+    other = add_run(home, completed())
+    home.run(other).decisions.write_bytes(b"nonsense\n")
+    app = open_page(RESULT, run=finished_run)
+    assert shown(app)["Accuracy"] == "0.750"
+    assert "How often the test set was opened is not known" in words(app)
+    assert "damaged" in words(app)
+    app = open_page(RESULT, run=finished_run, split="test")
+    assert not app.metric
+    assert "Without the count no test figure is shown" in app.warning[0].value
+    assert not app.exception
+    apart = add_run(home, completed(), data="others")
+    home.run(apart).events.write_text(
+        home.run(apart).events.read_text().replace("0" * 64, "9" * 64)
+    )
+    predictions().save(home.run(apart).predictions("val"))
+    assert "How often the test set was opened" not in words(open_page(RESULT, run=apart))
 
 
 def test_an_undefined_figure_says_why(home: Workspace, open_page: Open) -> None:

@@ -25,7 +25,18 @@ from medxfer.evaluation.uncertain import outside, uncertain_band
 from medxfer.events import Tell
 from medxfer.paths import HOME_VARIABLE, Workspace
 from medxfer.reports.blocks import interval
-from medxfer.runs.decisions import decisions, looks, open_test
+from medxfer.runs.decisions import (
+    decide_band,
+    decide_operating_point,
+    decide_sets,
+    decide_temperature,
+    decisions,
+    looks,
+    looks_at,
+    open_test,
+    temper_after_training,
+    validation,
+)
 from medxfer.runs.external_record import External, save_external
 from medxfer.runs.results import load_predictions
 from medxfer.ui.results.calibration import error_sentence, intercept_sentence, slope_sentence
@@ -100,6 +111,7 @@ def test_the_probabilities_are_corrected_by_one_switch(made: Made, open_page: Op
     answered = load_predictions(made.workspace, made.run, "val")
     expected = fit_temperature(answered)
     assert f"temperature {expected:.2f}" in app.toggle[0].label
+    assert "less extreme" in app.toggle[0].label
     assert slope_sentence(calibration(answered).lines[0].slope) in words(app)
     app.toggle[0].set_value(True).run()
     line = decisions(made.workspace, made.run).temperature
@@ -111,6 +123,16 @@ def test_the_probabilities_are_corrected_by_one_switch(made: Made, open_page: Op
     app.toggle[0].set_value(False).run()
     assert decisions(made.workspace, made.run).divisor == 1
     assert not app.exception
+
+
+def test_a_temperature_promises_no_more_than_it_can(made: Made, open_page: Open) -> None:
+    assert temper_after_training(made.workspace, made.run)
+    app = open_page(RESULT, run=made.run, show="Calibration")
+    assert "makes probabilities less extreme" in words(app)
+    assert "it cannot mend" in words(app)
+    line = decisions(made.workspace, made.run).temperature
+    assert line is not None
+    assert "more extreme" in line.model_copy(update={"value": 0.7}).effect
 
 
 def box(app: AppTest, label: str) -> NumberInput:
@@ -149,6 +171,52 @@ def test_sets_are_put_to_use_and_measured_on_test(made: Made, open_page: Open) -
     press(app, "Name one class again")
     assert decisions(made.workspace, made.run).sets is None
     assert not app.exception
+
+
+def test_what_the_command_line_stored_is_shown_as_it_is(made: Made, open_page: Open) -> None:
+    place, run = made.workspace, made.run
+    decide_band(place, run, 0.4)
+    decide_sets(place, run, 0.7)
+    decide_operating_point(place, run, choose(validation(place, run), Rule.COST, 5000))
+    before = place.run(run).decisions.read_bytes()
+    app = open_page(RESULT, run=run, show="Threshold")
+    assert not app.exception
+    assert box(app, "A miss is so many").value == 5000
+    assert box(app, "Right answers wished").value == pytest.approx(40)
+    assert box(app, "Truths that may").value == pytest.approx(70)
+    labels = [button.label for button in app.button]
+    for said in ("This operating point is in use", "These are left to a person",
+                 "These sets are in use"):  # fmt: skip
+        assert said in labels
+    for cost, error_rate, accuracy in ((1e300, 0.001, 0.001), (1e-9, 0.29, 1 / 3)):
+        decide_operating_point(place, run, choose(validation(place, run), Rule.COST, cost))
+        decide_sets(place, run, error_rate)
+        decide_band(place, run, accuracy)
+        app = open_page(RESULT, run=run, show="Threshold")
+        assert not app.exception
+        assert not app.error
+        assert "These sets are in use" in [button.label for button in app.button]
+    assert place.run(run).decisions.read_bytes().startswith(before)
+
+
+def test_a_choice_made_with_what_another_tab_changed_is_refused(
+    made: Made, open_page: Open
+) -> None:
+    place, run = made.workspace, made.run
+    decide_temperature(place, run)
+    pressed = ("Use this operating point", "Leave these to a person", "Use these sets")
+    for label in pressed:
+        app = open_page(RESULT, run=run, show="Threshold")
+        if label == pressed[1]:
+            box(app, "Right answers wished").set_value(90.0).run()
+        decide_temperature(place, run, on=not decisions(place, run).temperature.on)
+        lines = place.run(run).decisions.read_bytes()
+        press(app, label)
+        assert any("was changed meanwhile" in warning.value for warning in app.warning), label
+        assert place.run(run).decisions.read_bytes() == lines
+        press(app, label)
+        assert place.run(run).decisions.read_bytes() != lines, "what is seen now can be stored"
+        assert not app.exception
 
 
 def test_a_change_after_the_test_set_was_opened_is_warned_of(made: Made, open_page: Open) -> None:
@@ -248,7 +316,38 @@ def test_another_hospital_stands_beside_the_own_figures(
     table = next(table.value for table in app.dataframe if "There" in table.value.columns)
     assert set(table.columns) == {"Figure", "There", "Here (validation)", "Difference"}
     assert "3 images left out that the run's own data set holds" in words(app)
+    assert "other: Test set opened once (this run: 1" in words(app)
     assert not app.exception
+    theirs = make_run(made.workspace, "other")
+    assert looks_at(made.workspace, "other", "0", "0", theirs).total == 1
+    decide_temperature(made.workspace, made.run)
+    app.run()
+    assert "would be a new look at that test set" in words(app)
+    assert not any("There" in table.value.columns for table in app.dataframe)
+    press(app, "Look and count it")
+    assert "other: Test set opened 2 times" in words(app)
+    assert any("There" in table.value.columns for table in app.dataframe)
+    assert not app.exception
+
+
+def test_what_a_network_may_know_of_other_data_is_said(
+    made: Made, open_page: Open, tmp_path: Path
+) -> None:
+    make_data(made.workspace, tmp_path / "other", name="other")
+    manifest = load_manifest(made.workspace, "other")
+    record = External(
+        data="other", split="val", matching={}, images=48, patients=24, left_out={}, own=None,
+        epoch=1, weights_sha256="0", manifest_hash=manifest.content_hash,
+        split_hash=manifest.split_hash, time="2026-01-02T03:04:05Z", own_found=5,
+        gap="run X, which it started from, is gone", same_patients=4,
+    )  # fmt: skip
+    said = answers(manifest, Split.VALIDATION, seed=9)
+    save_external(made.workspace.run(made.run), record, said)
+    app = open_page(RESULT, run=made.run, show="Other hospital")
+    told = words(app).replace("\\", "")
+    assert "could not be checked: run X, which it started from, is gone; 5 were found" in told
+    assert "4 of the images have a patient id" in told
+    assert "Look and count it" not in [button.label for button in app.button], "no test images"
 
 
 def test_the_report_is_offered_and_opens_nothing(made: Made, open_page: Open) -> None:

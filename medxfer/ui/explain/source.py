@@ -11,17 +11,21 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from medxfer.data.manifest import PARTS, Manifest, Split
+from medxfer.data.manifest import Manifest, Split
 from medxfer.data.readers import read_bytes, read_picture_bytes
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
+from medxfer.runs.decisions import decisions, looks
 from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
+from medxfer.ui.results.lock import draw_lock, draw_unknown_looks
 from medxfer.ui.words import count, plain, split_word
 
 UPLOAD, DATA_SET = "Upload", "From the data set"
 _LARGEST_UPLOAD_MB = 64
 _ANY = "Any class"
+_PARTS = (Split.VALIDATION, Split.TRAIN, Split.TEST, Split.EXCLUDED)
+"""Validation first: looking at it costs nothing."""
 _SPLIT_KEY, _CLASS_KEY = "scan-split", "scan-class"
 
 
@@ -81,7 +85,13 @@ def _from_data(place: Workspace, run: str, wanted: str) -> list[Scan]:
         show_problem(error)
         return []
     _follow(manifest, wanted)
-    rows = _filtered(manifest)
+    left, right = st.columns(2)
+    with left:
+        split = _choose_part(manifest)
+    if split == Split.TEST and not _test_is_open(place, run):
+        return []
+    with right:
+        rows = _of_class(manifest, split)
     if rows.empty:
         st.info("No image of this class is in this part. Choose another.")
         return []
@@ -109,14 +119,32 @@ def _forget_image() -> None:
     st.query_params.pop("image", None)
 
 
-def _filtered(manifest: Manifest) -> pd.DataFrame:
+def _choose_part(manifest: Manifest) -> str:
     present = set(manifest.table["split"])
-    parts = [str(split) for split in [*reversed(PARTS), Split.EXCLUDED] if str(split) in present]
-    left, right = st.columns(2)
-    split = left.selectbox(
-        "Part", parts, format_func=split_word, key=_SPLIT_KEY, on_change=_forget_image
+    parts = [str(split) for split in _PARTS if str(split) in present]
+    return str(
+        st.selectbox("Part", parts, format_func=split_word, key=_SPLIT_KEY, on_change=_forget_image)
     )
-    label = right.selectbox(
+
+
+def _test_is_open(place: Workspace, run: str) -> bool:
+    """Whether the test set may be seen; else its lock, before any image or class of it is shown."""
+    seen = looks(place, run)
+    if seen.unknown:
+        draw_unknown_looks(seen)
+        return False
+    if decisions(place, run).is_open:
+        return True
+    st.markdown(
+        "Here you would see right and wrong answers on test images, one by one, and might choose a "
+        "run or a threshold by them. Validation images are open."
+    )
+    draw_lock(place, run, seen)
+    return False
+
+
+def _of_class(manifest: Manifest, split: str) -> pd.DataFrame:
+    label = st.selectbox(
         "Class", [_ANY, *manifest.classes], key=_CLASS_KEY, on_change=_forget_image
     )
     table = manifest.table[manifest.table["split"] == split]

@@ -6,6 +6,7 @@ Both are chosen on validation and kept with the run; on test only what is in use
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from medxfer.reports.blocks import interval, number
 from medxfer.runs.decisions import Decisions, band_for, decide_band, decide_sets, validation
 from medxfer.runs.results import saved_splits
 from medxfer.ui.frame import show_problem
+from medxfer.ui.results.deciding import decide_button
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.lock import warn_of_change
 from medxfer.ui.words import plain, split_word
@@ -29,10 +31,11 @@ def draw_uncertain(result: Result, answers: Predictions) -> None:
     """A band of probabilities in which no answer is given, folded away; `answers`: validation."""
     decided, place, run = result.decided, result.place, result.run.run
     kept = decided.band_line.accuracy if decided.band and decided.band_line else _ACCURACY
+    percent = _percent(kept)
     with st.expander("Leave uncertain images to a person"):
         wished = st.number_input(
-            "Right answers wished for among those given (%)", 50.0, 100.0, 100 * kept, step=1.0,
-            format="%.1f", key=f"wished-{run}", width=320,
+            "Right answers wished for among those given (%)", min(50.0, percent), 100.0, percent,
+            step=1.0, format="%.1f", key=f"wished-{run}", width=320,
         )  # fmt: skip
         try:
             band = band_for(answers, decided, float(wished) / 100)
@@ -48,7 +51,10 @@ def draw_uncertain(result: Result, answers: Predictions) -> None:
             decided.band,
             band,
             ("Leave these to a person", "These are left to a person", "Answer every image again"),
-            lambda on: decide_band(place, run, float(wished) / 100 if on else None),
+            lambda on, under: decide_band(
+                place, run, float(wished) / 100 if on else None, under=under
+            ),
+            key=f"band-{run}",
         )
         if result.split is Split.TEST:
             if decided.band:
@@ -65,10 +71,10 @@ def draw_sets(result: Result) -> None:
             "Instead of one class, the model names **all it cannot rule out**: one where it is "
             "sure, several where it is not."
         )
-        kept = decided.sets.error_rate if decided.sets else _ERROR_RATE
+        percent = _percent(decided.sets.error_rate if decided.sets else _ERROR_RATE)
         rate = st.number_input(
-            "Truths that may be missed (%)", 1.0, 50.0, 100 * kept, step=1.0, format="%.1f",
-            key=f"error-rate-{run}", width=260,
+            "Truths that may be missed (%)", min(1.0, percent), max(50.0, percent), percent,
+            step=1.0, format="%.1f", key=f"error-rate-{run}", width=260,
         )  # fmt: skip
         by_class = st.toggle(
             "Keep the promise within each class (larger sets)",
@@ -79,7 +85,8 @@ def draw_sets(result: Result) -> None:
             st.caption("They are calibrated on validation, of which there are no predictions.")
             return
         try:
-            sets = conformal(validation(place, run), float(rate) / 100, by_class=by_class)
+            answers = validation(place, run, decided)
+            sets = conformal(answers, float(rate) / 100, by_class=by_class)
         except EvaluationError as error:
             show_problem(error)
             return
@@ -93,9 +100,11 @@ def draw_sets(result: Result) -> None:
             decided.sets,
             sets,
             ("Use these sets", "These sets are in use", "Name one class again"),
-            lambda on: decide_sets(place, run, float(rate) / 100 if on else None,
-                                   by_class=by_class),
-        )  # fmt: skip
+            lambda on, under: decide_sets(
+                place, run, float(rate) / 100 if on else None, by_class=by_class, under=under
+            ),
+            key=f"sets-{run}",
+        )
         if result.split is Split.TEST and decided.sets:
             _draw_coverage(decided.sets, result.predictions)
         else:
@@ -111,19 +120,29 @@ def _draw_use(
     stored: object | None,
     offered: object,
     words: tuple[str, str, str],
-    decide: Callable[[bool], object],
+    decide: Callable[[bool, Decisions], object],
+    *,
+    key: str,
 ) -> None:
     """Buttons to take what is offered into use, and out of it; `words` say use, in use, out."""
     use, used, out = words
     in_use = stored == offered
     with st.container(horizontal=True):
-        if st.button(used if in_use else use, disabled=in_use, icon=":material/check:"):
-            decide(True)
-            st.rerun()
-        if stored is not None and st.button(out, type="tertiary"):
-            decide(False)
-            st.rerun()
+        decide_button(
+            used if in_use else use, decided, partial(decide, True), key=f"use-{key}",
+            disabled=in_use, icon=":material/check:",
+        )  # fmt: skip
+        if stored is not None:
+            decide_button(out, decided, partial(decide, False), key=f"drop-{key}", kind="tertiary")
     warn_of_change(decided)
+
+
+def _percent(share: float) -> float:
+    """Without the last digits of binary fractions, so that what is stored is offered again.
+
+    The command line takes any share: the bounds of a widget must give way to what is stored.
+    """
+    return round(100 * share, 9)
 
 
 def _between(band: UncertainBand, name: str) -> str:

@@ -154,7 +154,7 @@ def _draw_switch(result: Result) -> None:
     try:
         value = _temperature(place, run)
     except EvaluationError as error:
-        st.caption(f"The probabilities cannot be corrected: {plain(error.problem)}")
+        st.caption(f"No temperature can be offered: {plain(error.problem)}")
         return
     if value is None:
         return
@@ -162,7 +162,8 @@ def _draw_switch(result: Result) -> None:
     shown = decided.temperature.value if decided.temperature and on else value
     # A key of its own for each state: what is stored counts, not what the browser remembers.
     wanted = st.toggle(
-        f"Correct the probabilities (temperature {shown:.2f}, fitted on validation)",
+        f"Make the probabilities {'less' if shown >= 1 else 'more'} extreme (temperature "
+        f"{shown:.2f}, fitted on validation)",
         on,
         key=f"temperature-{run}-{on}",
         help="Divides what the network says before it becomes a probability by one number: above 1 "
@@ -175,7 +176,8 @@ def _draw_switch(result: Result) -> None:
     if on and decided.temperature and decided.temperature.after_training:
         st.caption(
             "Switched on by itself, because training did not count all images alike (class "
-            "weights, balanced sampling or focal loss), which moves probabilities."
+            "weights, balanced sampling or focal loss), which moves probabilities: "
+            f"{decided.temperature.effect}"
         )
     warn_of_change(decided)
 

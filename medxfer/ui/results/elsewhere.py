@@ -13,18 +13,23 @@ from medxfer.errors import MedxferError
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import estimates
 from medxfer.evaluation.predictions import Predictions
+from medxfer.events import Tell
+from medxfer.paths import Workspace
 from medxfer.reports.blocks import interval
 from medxfer.reports.gathering import gaps
-from medxfer.runs.decisions import judged
-from medxfer.runs.external_record import External, list_externals, load_external
-from medxfer.runs.matching import suggest
+from medxfer.runs.decision_log import By
+from medxfer.runs.decisions import judged, looks_at, open_elsewhere
+from medxfer.runs.external_record import External, holds_test, list_externals, load_external
+from medxfer.runs.matching import Matching, suggest
 from medxfer.ui.frame import show_problem
 from medxfer.ui.results.asking import ask_network
 from medxfer.ui.results.figures import LABELS
 from medxfer.ui.results.judging import Result
+from medxfer.ui.results.lock import draw_unknown_looks
 from medxfer.ui.words import count, plain, split_word, when
 
 LEFT_OUT = "left out"
+ALL = "all"
 _PARTS = (None, Split.TEST, Split.VALIDATION, Split.TRAIN)
 
 
@@ -70,6 +75,8 @@ def _draw_record(result: Result, record: External) -> None:
     except MedxferError as error:
         show_problem(error)
         return
+    if holds_test(answers) and not _is_open(result, record):
+        return
     key = (result.run.run, record.data, record.split, record.time.isoformat())
     there = _figures(answers, (*key, result.decided.fingerprint))
     which = "all images" if record.split == "all" else split_word(record.split).lower()
@@ -80,12 +87,42 @@ def _draw_record(result: Result, record: External) -> None:
     if left:
         said.append(f"{count(left, 'image')} of classes without a match left out.")
     if record.own:
-        said.append(f"{count(record.own, 'image')} left out that the run's own data set holds.")
+        said.append(
+            f"{count(record.own, 'image')} left out that the run's own data set holds, or that of "
+            "a run it started from."
+        )
+    said += [plain(text) for text in record.cautions]
     st.caption(" ".join(said))
     _draw_sentence(there, result)
     own = f"Here ({split_word(result.split).lower()})"
     table = external_table(there, result.estimates, "There", own)
     st.dataframe(table, hide_index=True, alt=f"Figures on {plain(record.data)} beside the internal")
+
+
+def _is_open(result: Result, record: External) -> bool:
+    """Whether test figures there were looked at under what is in force; else offers to look."""
+    place, run = result.place, result.run.run
+    hashes = (record.manifest_hash, record.split_hash)
+    seen = looks_at(place, record.data, *hashes, run)
+    name = plain(record.data)
+    if result.decided.is_open_on(*hashes) and not seen.unknown:
+        st.caption(f":material/lock_open: {name}: {seen.sentence}.")
+        return True
+    with st.container(border=True):
+        st.subheader(f":material/lock: {name}", anchor=False)
+        if seen.unknown:
+            draw_unknown_looks(seen)
+            return False
+        st.markdown(
+            "It was judged on the test part of this data set too. Under the temperature and "
+            "threshold in force now, its figures would be a new look at that test set."
+        )
+        st.caption(f"{name}: {seen.sentence}.")
+        key = f"{run}-look-{record.data}-{record.split}"
+        if st.button("Look and count it", icon=":material/lock_open:", key=key):
+            open_elsewhere(place, run, record, By.PAGE)
+            st.rerun()
+    return False
 
 
 def _draw_sentence(there: dict[str, Estimate], result: Result) -> None:
@@ -115,6 +152,8 @@ def _draw_form(result: Result, others: list[str]) -> None:
         ours = result.predictions.classes
         suggested = suggest(load_manifest(result.place, data).classes, ours)
         st.markdown("**Which class there is which class here?** Suggested by name; you decide.")
+        if part in (None, Split.TEST):
+            st.caption("This looks at the test part of that data set, and is counted there.")
         chosen = {}
         columns = st.columns(min(len(suggested), 4))
         options = [*ours, LEFT_OUT]
@@ -128,12 +167,20 @@ def _draw_form(result: Result, others: list[str]) -> None:
             f"Evaluate on {plain(data)}", icon=":material/domain_add:", type="primary",
             disabled=not any(chosen.values()),
         ):  # fmt: skip
-            # Loads torch, which a page that only shows what is saved must not pay for.
-            from medxfer.runs.external import evaluate_external
+            ask_network(partial(_evaluate, result.place, result.run.run, data, chosen, part))
 
-            ask_network(
-                partial(evaluate_external, result.place, result.run.run, data, chosen, part)
-            )
+
+def _evaluate(
+    place: Workspace, run: str, data: str, matching: Matching, part: Split | None, tell: Tell
+) -> None:
+    """Ask the network, and count the look at the test part there, which is shown next."""
+    # Loads torch, which a page that only shows what is saved must not pay for.
+    from medxfer.runs.external import evaluate_external
+
+    evaluate_external(place, run, data, matching, part, tell)
+    record, answers = load_external(place, run, data, str(part) if part else ALL)
+    if holds_test(answers):
+        open_elsewhere(place, run, record, By.PAGE)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")

@@ -20,7 +20,8 @@ from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import Intervals
 from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
-from medxfer.reports.gathering import calibrated, raised
+from medxfer.reports.circumstances import raised
+from medxfer.reports.gathering import calibrated
 from medxfer.reports.stamp import Stamp, stamp
 from medxfer.runs.decisions import Decisions, Looks, judged
 from medxfer.runs.results import load_predictions, saved_splits

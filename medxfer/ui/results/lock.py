@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medxfer.errors import RunError
 from medxfer.paths import Workspace
 from medxfer.runs.decision_log import By
 from medxfer.runs.decisions import Decisions, Looks, open_test
-from medxfer.ui.frame import boundary
+from medxfer.ui.frame import boundary, show_problem
 
 WHY = (
     "A test figure is honest as long as nothing was chosen by it. Settle on a run, a threshold and "
@@ -40,6 +41,14 @@ def draw_looks(looks: Looks, decided: Decisions) -> None:
         under.append(f"threshold {decided.threshold:.3f}")
     said = f" Seen with {' and '.join(under)}." if under else ""
     st.caption(f":material/lock_open: {looks.sentence}.{said}")
+
+
+def draw_unknown_looks(looks: Looks) -> None:
+    """In place of test figures: that nobody knows how often they were seen, and the way out."""
+    try:
+        looks.check()
+    except RunError as error:
+        show_problem(error)
 
 
 def warn_of_change(decided: Decisions) -> None:

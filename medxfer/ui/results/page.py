@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Literal
 
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from medxfer.data.library import dataset_info
 from medxfer.data.manifest import Split
-from medxfer.errors import DataError
 from medxfer.paths import Workspace
+from medxfer.reports.circumstances import patients_known
 from medxfer.reports.stamp import stamp
 from medxfer.runs.decisions import decisions, looks
 from medxfer.runs.results import saved_splits
 from medxfer.runs.summary import RunState, RunSummary
-from medxfer.ui.data.warnings import draw_unknown_patients
 from medxfer.ui.results.asking import ask_network
 from medxfer.ui.results.calibration import draw_calibration
 from medxfer.ui.results.confusion import draw_confusion
@@ -29,15 +26,15 @@ from medxfer.ui.results.failures import draw_failures
 from medxfer.ui.results.figures import draw_all_figures, draw_classes, draw_headline
 from medxfer.ui.results.images import draw_cell
 from medxfer.ui.results.judging import Result, alarms_of, result_of
-from medxfer.ui.results.lock import draw_lock, draw_looks
+from medxfer.ui.results.lock import draw_lock, draw_looks, draw_unknown_looks
 from medxfer.ui.results.report import draw_report
 from medxfer.ui.results.subgroups import draw_subgroups
 from medxfer.ui.results.threshold import draw_threshold
 from medxfer.ui.results.training import draw_training_figure
-from medxfer.ui.results.warnings import draw_alarms
+from medxfer.ui.results.warnings import draw_alarms, draw_patients
 from medxfer.ui.runs.choice import COMPARE_PAGE, EXPLAIN_PAGE
 from medxfer.ui.runs.live import EventTail
-from medxfer.ui.words import split_word
+from medxfer.ui.words import plain, split_word
 
 _SHOWN = (str(Split.VALIDATION), str(Split.TEST))
 CONFUSION = "Confusion"
@@ -71,10 +68,15 @@ def _draw_part(place: Workspace, run: RunSummary, split: Split) -> bool:
     """The section chosen, or the lock; whether it has a next step of its own."""
     decided, seen = decisions(place, run.run), looks(place, run.run)
     if split is Split.TEST:
+        if seen.unknown:
+            draw_unknown_looks(seen)
+            return True
         if not decided.is_open:
             draw_lock(place, run.run, seen)
             return True
         draw_looks(seen, decided)
+    elif seen.unknown:
+        st.caption(f":material/lock: {plain(seen.sentence)}. Validation figures do not need it.")
     result = result_of(place, run, split, decided, seen)
     tabs = _choose_section(run)
     for tab, (title, draw) in zip(tabs, _SECTIONS.items(), strict=True):
@@ -88,9 +90,7 @@ def _draw_figures(result: Result) -> None:
     """The headline first, for the eye and because alarms take longer; they appear above it."""
     above = st.container()
     draw_headline(result.predictions, result.estimates)
-    # A data set that has been deleted is said where its images are asked for.
-    with suppress(DataError):
-        draw_unknown_patients(dataset_info(result.place, result.run.data))
+    draw_patients(patients_known(result.place, result.run.run, result.predictions))
     draw_all_figures(result.predictions, result.estimates)
     st.subheader("By class")
     draw_classes(result.classes)

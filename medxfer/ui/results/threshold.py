@@ -17,6 +17,7 @@ from medxfer.runs.decisions import decide_operating_point, validation
 from medxfer.ui.frame import show_problem
 from medxfer.ui.results.abstaining import draw_sets, draw_uncertain
 from medxfer.ui.results.chart import draw_figure
+from medxfer.ui.results.deciding import decide_button
 from medxfer.ui.results.judging import Result, about
 from medxfer.ui.results.lock import warn_of_change
 from medxfer.ui.results.prevalence import draw_predictive_values
@@ -24,6 +25,8 @@ from medxfer.ui.results.threshold_chart import threshold_figure
 from medxfer.ui.words import count, plain
 
 _TWO = 2
+_MOST_TYPED = 1e15
+"""A browser keeps larger numbers inexactly."""
 _LEFT, _RIGHT = 340, 560
 """Pixels of the choice and of its chart."""
 RULES = {
@@ -51,7 +54,7 @@ def draw_threshold(result: Result) -> None:
         )
         draw_sets(result)
         return
-    answers = validation(result.place, result.run.run)
+    answers = validation(result.place, result.run.run, result.decided)
     # Not columns: on a narrow window the chart goes below.
     with st.container(horizontal=True, gap="large"):
         with st.container(width=_LEFT):
@@ -85,15 +88,17 @@ def _choose(result: Result, answers: Predictions) -> OperatingPoint | None:
         return None
     _tell(answers, point)
     in_force = stored is not None and decided.threshold == point.threshold
-    if st.button(
-        "This operating point is in use" if in_force else "Use this operating point",
-        type="primary", icon=":material/check:", disabled=in_force, key=f"use-{run}",
-    ):  # fmt: skip
-        decide_operating_point(result.place, run, point)
-        st.rerun()
-    if stored is not None and st.button("Call the most probable class again", type="tertiary"):
-        decide_operating_point(result.place, run, None)
-        st.rerun()
+    decide_button(
+        "This operating point is in use" if in_force else "Use this operating point", decided,
+        lambda under: decide_operating_point(result.place, run, point, under=under),
+        kind="primary", icon=":material/check:", disabled=in_force, key=f"use-{run}",
+    )  # fmt: skip
+    if stored is not None:
+        decide_button(
+            "Call the most probable class again", decided,
+            lambda _: decide_operating_point(result.place, run, None),
+            kind="tertiary", key=f"call-most-probable-{run}",
+        )  # fmt: skip
     if not in_force:
         warn_of_change(decided)
     return point
@@ -105,10 +110,11 @@ def _ask(rule: Rule, stored: OperatingPoint | None, run: str) -> float | None:
     label, first = _ASKED[rule]
     kept = stored.value if stored and stored.rule is rule and stored.value is not None else first
     if rule is Rule.COST:
-        most, step, form = 1000.0, 1.0, "%g"
+        # The command line takes any cost: the bounds give way to what is stored.
+        kept = min(kept, _MOST_TYPED)
+        least, most, step, form = min(0.01, kept), max(1000.0, kept), 1.0, "%g"
     else:
-        most, step, form = 1.0, 0.01, "%.3f"
-    least = 0.01 if rule is Rule.COST else 0.0
+        least, most, step, form = 0.0, 1.0, 0.01, "%.3f"
     return float(
         st.number_input(
             label, least, most, float(kept), step=step, format=form, key=f"value-{run}-{rule}"

@@ -24,6 +24,20 @@ def draw_alarms(alarms: Sequence[Alarm]) -> None:
         st.info(_told(notes, "Worth knowing"), icon=":material/info:")
 
 
+def draw_patients(known: bool | None) -> None:
+    """Where an image counts as a patient, or nobody can tell any more whether it did."""
+    if known is None:
+        st.caption(
+            "Whether patients were told apart when the data set was divided is not known any more. "
+            "If they were not, these figures are probably too good."
+        )
+    elif not known:
+        st.warning(
+            "Patients are not known, so these figures are probably too good.",
+            icon=":material/warning:",
+        )
+
+
 def _told(alarms: Sequence[Alarm], heading: str) -> str:
     if len(alarms) == 1:
         return _sentence(alarms[0])
