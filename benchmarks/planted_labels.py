@@ -1,10 +1,10 @@
 """Are flipped labels found, and pictures that do not belong?
 
-`python -m benchmarks.planted_labels [--seeds 5]` flips 5 % of the labels of real data sets and
-looks where the label doubts rank them; then puts pictures of other body parts among those of each
-set and counts which are called strangers. Features come from a ResNet-18 that learned from other
-packs, the nearest to a pretrained network that is at hand without a download; for the packs it
-has seen, from one that learned nothing (random weights), which is said beside them.
+`python -m benchmarks.planted_labels [--seeds 5] [--data PACK …]` flips 5 % of the labels of real
+data sets and looks where the label doubts rank them; then puts pictures of other body parts among
+those of each set and counts which are called strangers. Features come from a ResNet-18 that learned
+from other packs, the nearest to a pretrained network that is at hand without a download; for the
+packs it has seen, from one that learned nothing (random weights), which is said beside them.
 """
 
 from __future__ import annotations
