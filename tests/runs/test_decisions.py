@@ -446,7 +446,7 @@ def test_a_band_that_cannot_follow_is_taken_back(
     def out_of_reach(*args: object, **wishes: object) -> None:
         raise EvaluationError("No band reaches this.")
 
-    monkeypatch.setattr("medxfer.runs.decisions.uncertain_band", out_of_reach)
+    monkeypatch.setattr("medxfer.runs.decided.uncertain_band", out_of_reach)
     assert decide_temperature(place, run).band is None
 
 
