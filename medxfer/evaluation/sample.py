@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -68,12 +69,12 @@ class Sample:
         """Degrees of freedom of a figure of `metrics.summary`."""
         if name in _MEANS:
             return len(self.patients) - 1
-        return degrees_of_freedom(self.patients.by_class)
+        return self._degrees(self.patients.by_class)
 
     def degrees_against_rest(self, cls: int) -> float:
         """Degrees of freedom of a figure of one class against the rest."""
         others = np.delete(self.patients.has, cls, axis=1).any(axis=1)
-        return degrees_of_freedom([self.patients.by_class[cls], others.sum()])
+        return self._degrees([self.patients.by_class[cls], others.sum()])
 
     def doubt(self, name: str) -> float:
         """The part of images that may be otherwise although no resample shows it.
@@ -106,6 +107,10 @@ class Sample:
     def _doubt(self, among: NDArray[np.bool_]) -> float:
         worth = self._proportion(among, among).worth
         return 1 - (wilson(worth, worth).low or 0.0)
+
+    def _degrees(self, patients: Iterable[int]) -> float:
+        """Patients with images of several classes are in several groups, but tell only once."""
+        return min(degrees_of_freedom(patients), len(self.patients) - 1)
 
     def _mean(self, name: str, each: Floats) -> Estimate:
         within = range_of(name, self.classes)

@@ -243,6 +243,17 @@ def test_degrees_of_freedom_by_welch_and_satterthwaite() -> None:
     assert degrees_of_freedom([1, 80]) == degrees_of_freedom([80, 0]) == 0
 
 
+def test_patients_of_several_classes_give_no_more_freedom_than_there_are_patients() -> None:
+    """10 patients with both classes counted as 10 and 10, with 18 degrees of freedom."""
+    truth, patient = np.arange(40) % 2, np.arange(40) // 4
+    both = Sample(predictions_of(truth, np.zeros((40, 2)), patient))
+    assert both.degrees("auroc") == pytest.approx(9)
+    assert both.degrees_against_rest(1) == pytest.approx(9)
+    apart = Sample(predictions_of(patient % 2, np.zeros((40, 2)), patient))
+    assert apart.degrees("auroc") == pytest.approx(8)
+    assert apart.degrees_against_rest(1) == pytest.approx(8)
+
+
 def test_the_band_of_a_roc_curve_lies_around_it() -> None:
     predictions = made_up(300)
     band = roc_band(predictions, 1)
