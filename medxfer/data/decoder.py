@@ -84,7 +84,9 @@ def _described(picture: Picture) -> dict[str, Any]:
 def _looked_at(picture: Picture) -> dict[str, Any]:
     pixels = picture.pixels
     digest = hashlib.sha256(pixels.tobytes()).hexdigest() if picture.origin else ""
-    return {"blank": bool((pixels == pixels[0, 0]).all()), "pixels_sha256": digest}
+    # The first row tells nearly always, and a whole picture takes a tenth of the time to decode it.
+    blank = (pixels[0] == pixels[0, 0]).all() and (pixels == pixels[0, 0]).all()
+    return {"blank": bool(blank), "pixels_sha256": digest}
 
 
 def main() -> None:

@@ -41,10 +41,13 @@ SECONDS = 5.0
 """Of computing that one file may take; the child ends itself after them, whatever it is doing."""
 PATIENCE = 20.0
 """Seconds of wall time after which it is ended: on a busy computer it may have to wait its turn."""
+_COMMAND = ("-m", "medxfer.data.decoder")
 _START_SECONDS = 120.0
 _MOST = 8
 _LENGTHS = struct.Struct(">IQ")
 _MAX_HEAD = 1 << 20
+_SMALL = 1 << 20
+"""Bytes up to which a message goes in one piece: copying is then cheaper than another call."""
 _MAX_BODY = max(3 * MAX_PIXELS, MAX_BYTES)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -74,8 +77,8 @@ class _Child:
         # What this process can import, the child can; and nothing from the current folder.
         path = os.pathsep.join(filter(None, sys.path))
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "medxfer.data.decoder"],
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", *_COMMAND],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
@@ -237,7 +240,9 @@ def _origin(head: dict[str, Any]) -> Origin | None:
 def send(line: socket.socket, head: dict[str, Any], body: Any, deadline: float | None) -> None:
     """Send one message: the lengths of both parts, then JSON, then bytes."""
     words = json.dumps(head).encode()
-    for piece in (_LENGTHS.pack(len(words), len(body)) + words, body):
+    front = _LENGTHS.pack(len(words), len(body)) + words
+    small = len(body) < _SMALL
+    for piece in (front + bytes(body),) if small else (front, body):
         _limit(line, deadline)
         line.sendall(piece)
 
@@ -253,8 +258,10 @@ def receive(line: socket.socket, deadline: float | None) -> tuple[dict[str, Any]
     length, size = _LENGTHS.unpack(_exactly(line, _LENGTHS.size, deadline))
     if length > _MAX_HEAD or size > _MAX_BODY:
         raise ValueError("a message of impossible size")
-    head = json.loads(_exactly(line, length, deadline))
-    return head, _exactly(line, size, deadline)
+    if size >= _SMALL:
+        return json.loads(_exactly(line, length, deadline)), _exactly(line, size, deadline)
+    both = _exactly(line, length + size, deadline)
+    return json.loads(both[:length]), both[length:]
 
 
 def _exactly(line: socket.socket, size: int, deadline: float | None) -> bytearray:
