@@ -149,7 +149,8 @@ def _check_is_picture(dataset: Dataset, name: str) -> None:
 
 def _is_image(dataset: Dataset) -> bool:
     """Whether it calls itself a picture, by what DICOM calls its class."""
-    return "Image Storage" in pydicom.uid.UID(text(dataset, "SOPClassUID")).name
+    kind = dataset.file_meta.get("MediaStorageSOPClassUID")
+    return kind is not None and "Image Storage" in kind.name
 
 
 def _photometric(dataset: Dataset, name: str) -> str:

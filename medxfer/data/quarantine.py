@@ -39,7 +39,7 @@ from medxfer.errors import DataError, ImageError
 
 SECONDS = 5.0
 """Of computing that one file may take; the child ends itself after them, whatever it is doing."""
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds of wall time after which it is ended: on a busy computer it may have to wait its turn."""
 _COMMAND = ("-m", "medxfer.data.decoder")
 _START_SECONDS = 120.0

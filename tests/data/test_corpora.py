@@ -15,7 +15,7 @@ from medxfer.errors import ImageError
 
 Encode = Callable[..., bytes]
 ENDINGS = (".", "!")
-MUTATED = 400
+MUTATED = 200
 
 
 def tried(path: Path) -> str:
