@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
@@ -94,6 +95,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     with suppress(ValueError, OSError):  # systems that know no such limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.dont_write_bytecode = True  # of what is imported from here on: no file may be written
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the other side
     with socket.socket(fileno=0) as line:
         send(line, {}, b"", None)

@@ -75,6 +75,8 @@ def read_dicom(data: bytes, name: str, wanted: Wanted) -> Picture:
         raise damaged(name) from error
     if frames > 1:
         notes = (f"it holds {frames:,} pictures; number {index + 1:,} is used", *notes)
+    if origin.may_show_names:
+        notes = (*notes, "names or dates may be burnt into it")
     if origin.preamble:
         notes = (*notes, f"its first bytes look like {origin.preamble}")
     return Picture(pixels, mode, "DICOM", notes, frames=frames, origin=origin)

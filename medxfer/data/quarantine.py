@@ -1,10 +1,10 @@
 """Decoding in child processes: a file that hangs, crashes or fills memory harms nothing else.
 
 A child (`medxfer.data.decoder`) serves many files, one after the other. Each gets `SECONDS` of
-computing, and longer only on a computer that is busy with other things; a
-child that takes longer, dies or runs out of memory is replaced. Answers are JSON and raw pixels,
-never pickles, and their sizes are checked: a child that a file has taken over can answer wrongly
-about files, and do no more here.
+computing (longer in all only on a computer that is busy with other things); a child that takes
+more, dies or runs out of memory is replaced. Answers are JSON and raw pixels, never pickles, and
+their sizes are checked: a child that a file has taken over can answer wrongly about files, and do
+no more here.
 """
 
 from __future__ import annotations
@@ -76,13 +76,21 @@ class _Child:
         self._line, theirs = socket.socketpair()
         # What this process can import, the child can; and nothing from the current folder.
         path = os.pathsep.join(filter(None, sys.path))
-        with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", *_COMMAND],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
-            )
+        try:
+            with theirs:
+                self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    [sys.executable, "-P", *_COMMAND],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+                )
+        except OSError as error:
+            self._line.close()
+            raise DataError(
+                f"Pictures cannot be read: no process to decode them can be started "
+                f"({error.strerror}).",
+                "Close other programs or free some memory, and try again.",
+            ) from error
         try:
             receive(self._line, time.monotonic() + _START_SECONDS)
         except (OSError, EOFError, ValueError) as error:
@@ -172,12 +180,18 @@ class _Children:
     def forget(self) -> None:
         for child in self._idle:
             child.forget()
-        self.__init__()  # type: ignore[misc]
+
+
+def _start_anew() -> None:
+    """In a process that was just forked: the children it knows of serve the other one."""
+    global _children
+    _children.forget()
+    _children = _Children()
 
 
 _children = _Children()
 atexit.register(lambda: _children.end())
-os.register_at_fork(after_in_child=lambda: _children.forget())
+os.register_at_fork(after_in_child=_start_anew)
 
 
 def decoded(data: bytes, name: str, wanted: Wanted) -> Picture:

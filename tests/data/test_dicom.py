@@ -375,7 +375,9 @@ def test_what_may_show_names(dicom: Encode) -> None:
     def warns(**elements: Any) -> bool:
         origin = seen(dicom(GREY, **elements)).origin
         assert origin is not None
-        return origin.may_show_names
+        noted = "names or dates may be burnt into it" in seen(dicom(GREY, **elements)).notes
+        assert noted is origin.may_show_names
+        return noted
 
     assert warns(BurnedInAnnotation="YES")
     assert not warns(BurnedInAnnotation="NO", Modality="US")

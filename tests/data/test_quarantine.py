@@ -208,6 +208,16 @@ def test_a_child_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPat
         read_picture_bytes(png(), "x")
 
 
+def test_no_process_to_be_had_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(quarantine, "_children", quarantine._Children())
+    monkeypatch.setattr("subprocess.Popen", none_left)
+    with pytest.raises(DataError, match=r"can be started .Cannot allocate memory"):
+        read_picture_bytes(png(), "x")
+
+
 def test_the_child_and_this_process_see_the_same() -> None:
     data = png(300, 200)
     for picture in (read_picture_bytes(data, "x"), read_known_bytes(data, "x")):
