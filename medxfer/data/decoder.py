@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from medxfer.data.picture import Picture, Wanted
-from medxfer.data.quarantine import SECONDS, receive, send
+from medxfer.data.quarantine import SECONDS
 from medxfer.data.readers import decode
+from medxfer.data.wire import receive, send
 from medxfer.errors import ImageError
 
 MEMORY = 2 * 2**30

@@ -10,12 +10,10 @@ no more here.
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -26,15 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from medxfer.data.picture import (
-    MAX_BYTES,
-    MAX_PIXELS,
-    Origin,
-    Picture,
-    Wanted,
-    damaged,
-    needs_memory,
-)
+from medxfer.data.picture import Origin, Picture, Wanted, damaged, needs_memory
+from medxfer.data.wire import receive, send
 from medxfer.errors import DataError, ImageError
 
 SECONDS = 5.0
@@ -44,11 +35,6 @@ PATIENCE = 30.0
 _COMMAND = ("-m", "medxfer.data.decoder")
 _START_SECONDS = 120.0
 _MOST = 8
-_LENGTHS = struct.Struct(">IQ")
-_MAX_HEAD = 1 << 20
-_SMALL = 1 << 20
-"""Bytes up to which a message goes in one piece: copying is then cheaper than another call."""
-_MAX_BODY = max(3 * MAX_PIXELS, MAX_BYTES)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -249,55 +235,6 @@ def _ask(data: bytes, name: str, purpose: str, wanted: Wanted) -> tuple[dict[str
 
 def _origin(head: dict[str, Any]) -> Origin | None:
     return Origin(**head["origin"]) if head["origin"] else None
-
-
-def send(line: socket.socket, head: dict[str, Any], body: Any, deadline: float | None) -> None:
-    """Send one message: the lengths of both parts, then JSON, then bytes."""
-    words = json.dumps(head).encode()
-    front = _LENGTHS.pack(len(words), len(body)) + words
-    small = len(body) < _SMALL
-    for piece in (front + bytes(body),) if small else (front, body):
-        _limit(line, deadline)
-        line.sendall(piece)
-
-
-def receive(line: socket.socket, deadline: float | None) -> tuple[dict[str, Any], bytearray]:
-    """Receive one message.
-
-    Raises:
-        TimeoutError: it was not there by the deadline (of `time.monotonic`).
-        EOFError, OSError: the other side is gone.
-        ValueError: it is no message.
-    """
-    length, size = _LENGTHS.unpack(_exactly(line, _LENGTHS.size, deadline))
-    if length > _MAX_HEAD or size > _MAX_BODY:
-        raise ValueError("a message of impossible size")
-    if size >= _SMALL:
-        return json.loads(_exactly(line, length, deadline)), _exactly(line, size, deadline)
-    both = _exactly(line, length + size, deadline)
-    return json.loads(both[:length]), both[length:]
-
-
-def _exactly(line: socket.socket, size: int, deadline: float | None) -> bytearray:
-    found = bytearray(size)
-    rest = memoryview(found)
-    while len(rest):
-        _limit(line, deadline)
-        count = line.recv_into(rest)
-        if not count:
-            raise EOFError
-        rest = rest[count:]
-    return found
-
-
-def _limit(line: socket.socket, deadline: float | None) -> None:
-    if deadline is None:
-        return
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    with suppress(OSError):  # closed: the next call says so
-        line.settimeout(left)
 
 
 def _too_slow(name: str) -> ImageError:
