@@ -20,7 +20,7 @@ from benchmarks.plain_sampling import Draw, EpochBatches, seed_of
 from medxfer.config import Imbalance, Preset, TrainConfig
 from medxfer.data.integrity import read_unchanged
 from medxfer.data.manifest import Manifest
-from medxfer.data.readers import read_picture_bytes
+from medxfer.data.readers import read_known_bytes
 from medxfer.models.preprocessing import CROP, MEAN, STD, to_input
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -45,7 +45,7 @@ class Pictures(Dataset[Any]):
     def __getitem__(self, draw: int | tuple[int, int]) -> tuple[Tensor, int, int]:
         row = draw[-1] if isinstance(draw, tuple) else draw
         content = read_unchanged(self._paths[row], self._hashes[row])
-        pixels = read_picture_bytes(content, self._paths[row].name).pixels
+        pixels = read_known_bytes(content, self._paths[row].name).pixels
         return self._prepare(pixels, draw), self._targets[row], row
 
 

@@ -224,6 +224,11 @@ class Workspace:
         """The looks at test sets by runs that were deleted since, one JSON line each."""
         return self.root / "openings.jsonl"
 
+    @property
+    def secret(self) -> Path:
+        """What patients' ids are hidden by; read it through `data.pseudonyms`."""
+        return self.root / "secret"
+
     def dataset(self, name: str) -> DatasetPaths:
         return DatasetPaths(self.datasets / check_name(name, "data set"))
 

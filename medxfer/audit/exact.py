@@ -13,7 +13,7 @@ from medxfer.cache.shelf import Rows
 from medxfer.data.integrity import read_unchanged
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import extent
-from medxfer.data.readers import read_picture_bytes
+from medxfer.data.readers import read_known_bytes
 
 _ALL_PAIRS = 6
 """Pictures in a group of copies up to which every pair is listed; in a larger one each picture is
@@ -54,7 +54,7 @@ def decoded(manifest: Manifest, row: int) -> str:
     """
     entry = manifest.table.iloc[row]
     path = manifest.path(entry["file"])
-    picture = read_picture_bytes(read_unchanged(path, entry["sha256"]), path.name)
+    picture = read_known_bytes(read_unchanged(path, entry["sha256"]), path.name)
     return digest(picture.pixels.transpose(2, 0, 1))
 
 

@@ -13,7 +13,7 @@ from medxfer.data.concerns import absences, class_concerns, copies
 from medxfer.data.decoding import Progress, examine
 from medxfer.data.info import OWN_FILES, DatasetInfo, write_info
 from medxfer.data.listing import Listing, SkippedFile
-from medxfer.data.manifest import GIVEN, PARTS, Manifest, Split, tidy
+from medxfer.data.manifest import COLUMNS, GIVEN, OWN, PARTS, Manifest, Split, tidy
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import Patients, identify
 from medxfer.errors import DataError
@@ -38,11 +38,15 @@ class Understood:
 
 
 def understand(
-    listing: Listing, options: ImportOptions, contents: pd.Series[str] | None = None
+    listing: Listing,
+    options: ImportOptions,
+    contents: pd.Series[str] | None = None,
+    tagged: pd.Series[str] | None = None,
 ) -> Understood:
     """Choose classes, find patients and arrange splits; nothing is opened.
 
-    `contents` are hashes of the files by name, where they are known.
+    `contents` are hashes of the files by name, where they are known; `tagged` are patients by the
+    tags of DICOM files, "" for other files.
 
     Raises:
         DataError: fewer than two classes are left, or a choice does not fit the source.
@@ -51,7 +55,8 @@ def understand(
     table = listing.table[listing.table["label"].isin(classes)].reset_index(drop=True)
     column = _patient_column(listing, options)
     given = table["patient"] if column else None
-    patients = identify(table["file"], given, column, options.patient_pattern)
+    tags = None if tagged is None else table["file"].map(tagged)
+    patients = identify(table["file"], given, column, options.patient_pattern, tags)
     # An image of nobody known is its own patient, by its id: a path may hold a name.
     ids = patients.ids.where(patients.ids != table["file"], table["file"].map(_image_id))
     patients = replace(patients, ids=ids)
@@ -70,13 +75,16 @@ def build(
     options: ImportOptions,
     *,
     source: str,
+    secret: bytes,
     root: str = OWN_FILES,
+    strip: bool = False,
     progress: Progress | None = None,
 ) -> tuple[DatasetInfo, tuple[SkippedFile, ...]]:
     """Decode every image and write the data set's files into `paths`.
 
     `root` is the folder the images lie in, or `OWN_FILES`. Files that cannot be used are given
-    back with reasons, and written down.
+    back with reasons, and written down. `secret` is what patients' ids in DICOM files are hidden
+    by; with `strip` those files lose all but their pictures and technical tags.
 
     Raises:
         DataError: too little is left to learn from.
@@ -84,20 +92,22 @@ def build(
     wanted = listing.table["label"].isin(_classes(listing, options.classes))
     chosen = listing.table[wanted]
     place = paths.files if root == OWN_FILES else paths.root / root
-    facts, unusable, oddities = examine(place, chosen["file"].tolist(), progress)
+    examined = examine(place, chosen["file"].tolist(), secret, progress, strip=strip)
+    facts, unusable = examined.facts, examined.skipped
     usable = chosen[chosen["file"].isin(facts["file"])]
     if usable.empty:
         raise DataError(
             f"None of {len(unusable):,} files can be used." + _first_reason(unusable),
-            "Export the pictures as PNG, JPEG, TIFF or BMP, and import again.",
+            "Export the pictures as PNG, JPEG, TIFF, BMP or DICOM, and import again.",
         )
     contents = facts.set_index("file")["sha256"]
-    known = understand(replace(listing, table=usable), options, contents)
+    known = understand(replace(listing, table=usable), options, contents, examined.patients)
     table = known.table.assign(split=known.arrangement.splits)
     table[GIVEN] = known.table["split"]
     table["image"] = table["file"].map(_image_id)
     table["patient"] = known.patients.ids
-    manifest = Manifest(tidy(table.merge(facts, on="file")), known.classes, place)
+    table = _with_tags(table, examined.tags).merge(facts, on="file")
+    manifest = Manifest(tidy(table), known.classes, place)
     skipped = (*listing.skipped, *unusable)
     info = DatasetInfo(
         name=options.name,
@@ -114,7 +124,7 @@ def build(
         patients_across_splits=known.arrangement.across,
         splits=split_counts(manifest),
         split_notes=known.arrangement.notes,
-        warnings=(*known.warnings, *oddities),
+        warnings=(*known.warnings, *examined.oddities),
         split_warnings=split_warnings(manifest, known.arrangement),
         synthetic=listing.kind == "phantom",
         skipped=len(skipped),
@@ -181,6 +191,14 @@ def _classes(listing: Listing, chosen: tuple[str, ...] | None) -> tuple[str, ...
             "Name another label column, or say which classes to keep.",
         )
     return classes
+
+
+def _with_tags(table: pd.DataFrame, tags: pd.DataFrame) -> pd.DataFrame:
+    """The technical tags as columns behind the others; none takes the place of one."""
+    taken = {*table.columns, *COLUMNS, *OWN}
+    names = {name: f"DICOM {name}" if name in taken else name for name in tags.columns}
+    found = tags.rename(columns=names).reindex(table["file"], fill_value="")
+    return pd.concat([table, found.set_axis(table.index)], axis="columns")
 
 
 def _patient_column(listing: Listing, options: ImportOptions) -> str | None:

@@ -10,6 +10,8 @@ FEW_IMAGES = 20
 FEW_PATIENTS = 3
 """Fewer patients than parts: the class cannot be in each of them."""
 _NAMED = 3
+_MOSTLY = 0.5
+"""Share of the folders from which on they are taken to be folders of one patient each."""
 
 
 def class_concerns(labels: pd.Series[str], patients: pd.Series[str]) -> tuple[str, ...]:
@@ -42,6 +44,64 @@ def copies(table: pd.DataFrame) -> tuple[str, ...]:
         )
         if count
     )
+
+
+def dicom_concerns(table: pd.DataFrame) -> tuple[str, ...]:
+    """What the headers of DICOM files give cause for.
+
+    `table` has a row a file, named by it, with the columns patient ("" where unknown), instance,
+    pixels, frames, "may show names" and preamble.
+    """
+    if table.empty:
+        return ()
+    twice = table[(table["instance"] != "") & table["instance"].duplicated(keep=False)]
+    torn = twice.groupby("instance")["pixels"].transform("nunique") > 1
+    mixed = _mixed_folders(table["patient"])
+    return (
+        *_listed(
+            table.index[table["may show names"].astype(bool)],
+            "may show names or dates in the picture itself (burnt in). Look at them before a "
+            "picture or heatmap leaves this computer",
+        ),
+        *_listed(
+            table.index[table["frames"] > 1],
+            "hold several pictures each; the middle one of each is used. Check that their labels "
+            "are true of it",
+        ),
+        *_listed(
+            twice.index[torn],
+            "share their identity (SOPInstanceUID) with another file that shows another picture",
+        ),
+        *_listed(
+            mixed,
+            "lie in folders with more than one patient, though most folders here hold one each; "
+            "an id may be wrong",
+        ),
+        *_listed(
+            table.index[table["preamble"] != ""],
+            "begin like another kind of file before their DICOM header; they are only read",
+        ),
+    )
+
+
+def _mixed_folders(patients: pd.Series[str]) -> pd.Index[str]:
+    """Files of folders with more than one patient, where most folders hold one patient each.
+
+    Folders of classes hold many patients; those directly below the root are not looked at.
+    """
+    folders = patients.index.to_series().str.rpartition("/")[0]
+    known = (patients != "") & folders.str.contains("/")
+    people = patients[known].groupby(folders[known]).nunique()
+    if people.empty or (people == 1).mean() < _MOSTLY:
+        return patients.index[:0]
+    return patients.index[folders.isin(people.index[people > 1])]
+
+
+def _listed(files: pd.Index[str], words: str) -> tuple[str, ...]:
+    if not len(files):
+        return ()
+    named = ", ".join(files[:_NAMED]) + (", …" if len(files) > _NAMED else "")
+    return (f"{len(files):,} DICOM files {words}: {named}.",)
 
 
 def _files(table: pd.DataFrame, hashes: pd.Index[str]) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from medxfer.data import archive, medmnist
 from medxfer.data.building import build, understand
 from medxfer.data.decoding import Progress
@@ -13,12 +15,17 @@ from medxfer.data.info import OWN_FILES, DatasetInfo
 from medxfer.data.listing import SkippedFile
 from medxfer.data.manifest import PARTS, Split
 from medxfer.data.options import ImportOptions
+from medxfer.data.patients import UNKNOWN_WARNING
+from medxfer.data.pseudonyms import secret_of
+from medxfer.data.sniffing import HEAD, is_dicom
 from medxfer.data.sources import Source, find_source, is_archive, list_source, understand_source
 from medxfer.data.staging import staged
 from medxfer.paths import DatasetPaths, Workspace
 
 __all__ = ["ImportOptions", "ImportReport", "Preview", "SkippedFile", "import_source", "preview"]
 
+IN_TAGS = "the DICOM tag PatientID, read during the import and kept as a keyed hash"
+"""Where patients of DICOM files will come from, unless something else tells them apart."""
 _SAMPLE = 12
 _ROWS = 5
 
@@ -86,6 +93,8 @@ def preview(source: Path, options: ImportOptions) -> Preview:
     known = understand(listing, options)
     files = known.table["file"]
     labels = known.table["label"].value_counts()
+    tagged = listing.dicom and not known.patients.known
+    warnings = tuple(text for text in known.warnings if not (tagged and text == UNKNOWN_WARNING))
     places = known.arrangement.splits.value_counts()
     extra = [str(Split.EXCLUDED)] if Split.EXCLUDED in places else []
     columns = [name for name in ("file", "label", "patient", "split") if name in known.table]
@@ -97,9 +106,9 @@ def preview(source: Path, options: ImportOptions) -> Preview:
         splits={name: int(places.get(name, 0)) for name in [*map(str, PARTS), *extra]},
         columns=listing.columns,
         names=tuple(files.iloc[:: max(1, len(files) // _SAMPLE)].head(_SAMPLE)),
-        patient_source=known.patients.source,
+        patient_source=IN_TAGS if tagged else known.patients.source,
         patients=known.patients.count if known.patients.known else None,
-        warnings=(*known.warnings, *known.arrangement.warnings),
+        warnings=(*warnings, *known.arrangement.warnings),
         first_rows=tuple(rows),
         split_notes=known.arrangement.notes,
         patients_across_splits=known.arrangement.across,
@@ -129,8 +138,17 @@ def import_source(
             found = understand_source(source, options)
         root = _settle(found, paths, packed=is_archive(source))
         info, skipped = build(
-            paths, found.listing, options, source=str(source), root=root, progress=progress
+            paths,
+            found.listing,
+            options,
+            source=str(source),
+            secret=secret_of(workspace.secret),
+            root=root,
+            strip=root == OWN_FILES,
+            progress=progress,
         )
+        if is_archive(source):
+            _discard_unread(paths)
     return _report(info, skipped)
 
 
@@ -140,6 +158,23 @@ def _settle(found: Source, paths: DatasetPaths, *, packed: bool) -> str:
         return OWN_FILES if packed else str(found.root)
     medmnist.write_images(found.arrays, found.arrays.name, paths.files)
     return OWN_FILES
+
+
+def _discard_unread(paths: DatasetPaths) -> None:
+    """Remove what an archive held beside usable pictures and could name a patient.
+
+    These are the files that could not be used, and DICOM files that nobody asked for.
+    """
+    used = set(pd.read_parquet(paths.manifest, columns=["file"])["file"])
+    unusable = set(pd.read_csv(paths.skipped, dtype=str, keep_default_na=False)["file"])
+    for file in paths.files.rglob("*"):
+        name = file.relative_to(paths.files).as_posix()
+        if not file.is_file() or name in used:
+            continue
+        with file.open("rb") as opened:
+            dicom = is_dicom(opened.read(HEAD))
+        if dicom or name in unusable:
+            file.unlink()
 
 
 def _report(info: DatasetInfo, skipped: tuple[SkippedFile, ...]) -> ImportReport:

@@ -212,7 +212,7 @@ def _make_demo(workspace: Workspace, progress: Progress | None) -> DatasetInfo:
             columns=tuple(table.columns),
             patient_column="patient",
         )
-        return build(paths, listing, ImportOptions(name=DEMO), source="generated")[0]
+        return build(paths, listing, ImportOptions(name=DEMO), source="generated", secret=b"")[0]
 
 
 def _arranged_anew(

@@ -18,7 +18,7 @@ from medxfer.errors import DataError
 
 Kind = Literal["folder", "csv", "medmnist", "phantom"]
 
-_JUNK = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
+_JUNK = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 _NO_TEXT = "Its name, or that of a folder around it, is not valid UTF-8 text. Rename it."
 _LINK = "It is a link that leads elsewhere and was not followed."
 _LOOP = "It is a link that leads back to itself."
@@ -32,7 +32,9 @@ _SPELLINGS = {
     ),
     **dict.fromkeys(("test", "testing", "testset", "testdata", "holdout"), Split.TEST),
 }
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dcm"})
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Listing:
     warnings: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     patient_column: str | None = None
+    dicom: bool = False
+    """Some files look like DICOM, whose tags may name patients."""
 
 
 @dataclass(frozen=True)

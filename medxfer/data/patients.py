@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -18,6 +18,10 @@ UNKNOWN_WARNING = (
     "Without patient ids results are probably too good. Pictures of one patient may be learned "
     "from and tested on; published studies that split by picture over-estimated accuracy by 30 "
     "to 55 %. Name a patient column or a pattern if you can."
+)
+ONE_ID_WARNING = (
+    "All DICOM files that name a patient name the same one: that is probably a placeholder, and "
+    "was not used."
 )
 NEARLY_ALL = 0.95
 """Share of names a known pattern must fit before it is believed."""
@@ -66,10 +70,12 @@ def identify(
     given: pd.Series[str] | None = None,
     column: str | None = None,
     pattern: str | None = None,
+    tags: pd.Series[str] | None = None,
 ) -> Patients:
-    """Patients from the person's pattern, else from a column, else from known file names.
+    """Patients from the person's pattern, a column, DICOM tags or known file names, in this order.
 
-    `files` are paths with /; `given` holds a column's values ("" where blank).
+    `files` are paths with /; `given` holds a column's values, `tags` those of the tag PatientID
+    ("" where blank).
 
     Raises:
         DataError: the pattern cannot be used or fits no name.
@@ -85,7 +91,13 @@ def identify(
         return _known(files, found, f"the pattern {pattern}")
     if given is not None and (given != _NOT_FOUND).any():
         return _known(files, given, f"the column '{column}'")
-    return _from_known_names(files)
+    if tags is not None and tags[tags != _NOT_FOUND].nunique() > 1:
+        return _known(files, tags, "the DICOM tag PatientID")
+    found_in_names = _from_known_names(files)
+    if tags is None or found_in_names.known or (tags == _NOT_FOUND).all() or len(files) == 1:
+        return found_in_names
+    warnings = (*found_in_names.warnings, ONE_ID_WARNING)
+    return replace(found_in_names, warnings=warnings)
 
 
 def apply_pattern(pattern: str, files: pd.Series[str]) -> pd.Series[str]:

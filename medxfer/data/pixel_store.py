@@ -17,7 +17,7 @@ from medxfer.cache.shelf import Rows
 from medxfer.data.integrity import read_unchanged
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixels import Pixels
-from medxfer.data.readers import read_picture_bytes
+from medxfer.data.readers import Wanted, read_known_bytes
 
 SHORT_SIDE = 256
 """Pixels; what both augmentation presets and the evaluation crop work from."""
@@ -139,7 +139,7 @@ class PixelStore:
             path = self._manifest.path(self._files[row])
             content = read_unchanged(path, self._hashes[row])
             at_least = _REDUCED_AT_LEAST * self.short_side
-            picture = read_picture_bytes(content, path.name, at_least)
+            picture = read_known_bytes(content, path.name, Wanted(at_least))
             stored = _resized(picture.pixels, picture.reduction, self._extents[row])
             planes = stored.transpose(2, 0, 1)[: self._channels[row]]
             yield row, np.ascontiguousarray(planes).ravel()

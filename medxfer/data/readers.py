@@ -1,53 +1,37 @@
-"""Files to pictures: the one place where pixels are read, for training and for heatmaps alike."""
+"""Files to pictures: the one place where pixels are read, for training and for heatmaps alike.
+
+A file that medxfer meets for the first time is decoded in a child process (`quarantine`), which a
+hostile or damaged one may hang, crash or fill without harm. A file that was decoded at import and
+still has the hash it had then may be decoded in this process.
+"""
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-from PIL import BmpImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
-from PIL.ImageFile import ImageFile
+from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from medxfer.data.pixels import Pixels, to_rgb, white_is_zero
+from medxfer.data import quarantine
+from medxfer.data.picture import EVERYTHING, MAX_BYTES, MAX_PIXELS, Picture, Wanted, needs_memory
+from medxfer.data.raster import with_pillow
 from medxfer.data.sniffing import HEAD, is_dicom, looks_like
 from medxfer.errors import ImageError
 from medxfer.registry import Registry
 
-MAX_PIXELS = 50_000_000
-MAX_BYTES = 256 * 2**20
-
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
-_RGB_BYTES = 3
-_GIGABYTE = 1e9
-_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_DECODER_FAULTS = (
-    OSError, ValueError, TypeError, SyntaxError, ArithmeticError, LookupError, EOFError,
-    MemoryError, AttributeError, RuntimeError, AssertionError, struct.error, zlib.error, Warning,
-)  # fmt: skip
-"""What Pillow's decoders are known to raise on damaged files."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One decoded picture.
-
-    `pixels` is (height, width, 3) RGB, 0 to 255, upright; a grey picture has three equal
-    channels. `mode` and `format` say how it was stored, `notes` what was changed on the way.
-    """
-
-    pixels: Pixels
-    mode: str
-    format: str
-    notes: tuple[str, ...] = ()
-    reduction: int = 1
-    """How many times smaller than stored a JPEG was decoded: 1, 2, 4 or 8."""
+__all__ = [
+    "MAX_PIXELS",
+    "READERS",
+    "Picture",
+    "Reader",
+    "Wanted",
+    "decode",
+    "read_bytes",
+    "read_known_bytes",
+    "read_picture",
+    "read_picture_bytes",
+]
 
 
 @dataclass(frozen=True)
@@ -55,21 +39,21 @@ class Reader:
     """One file format: recognised by its first bytes, then read from all of them."""
 
     recognises: Callable[[bytes], bool]
-    read: Callable[[bytes, str, int | None], Picture]
-    """From the bytes, the name for messages and the short side that suffices, if not all of it."""
+    read: Callable[[bytes, str, Wanted], Picture]
+    """From the bytes, the name for messages and what is wanted of them."""
 
 
 READERS: Registry[Reader] = Registry("picture format")
 """In the order in which they are asked: a DICOM preamble may begin like a TIFF."""
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, wanted: Wanted = EVERYTHING) -> Picture:
     """Read and decode a file in full.
 
     Raises:
         ImageError: naming the file and what is wrong with it.
     """
-    return read_picture_bytes(read_bytes(path), path.name)
+    return read_picture_bytes(read_bytes(path), path.name, wanted)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -90,133 +74,71 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def read_picture_bytes(data: bytes, name: str, at_least: int | None = None) -> Picture:
-    """Decode a picture held in memory; `name` is used in messages only.
-
-    Where no more than `at_least` pixels of the short side are needed, a larger JPEG is decoded at
-    a half, a quarter or an eighth of its size, which is several times faster.
+def read_picture_bytes(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> Picture:
+    """Decode a picture held in memory in a child process; `name` is used in messages only.
 
     Raises:
         ImageError: naming the file and what is wrong with it.
     """
+    return quarantine.decoded(data, name, wanted)
+
+
+def read_known_bytes(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> Picture:
+    """The same of a file that was decoded at import and has not changed, without the detour.
+
+    DICOM takes it all the same: its decoders warn and log in words of the file, and what they say
+    in a child is heard by nobody.
+
+    Raises:
+        ImageError: as `read_picture_bytes`.
+    """
+    if is_dicom(data[:HEAD]):
+        return quarantine.decoded(data, name, wanted)
+    try:
+        return decode(data, name, wanted)
+    except MemoryError as error:
+        raise needs_memory(name) from error
+
+
+def decode(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> Picture:
+    """Decode a picture in this very process, by the format its first bytes show.
+
+    Raises:
+        ImageError: naming the file and what is wrong with it.
+        MemoryError: it needs more than this process may have.
+    """
     head = data[:HEAD]
     for format_name in READERS:
         if READERS[format_name].recognises(head):
-            return READERS[format_name].read(data, name, at_least)
+            return READERS[format_name].read(data, name, wanted)
     raise ImageError(
         f"{name} is not a picture medxfer can read: it looks like {looks_like(head)}.",
-        "Save it as PNG, JPEG, TIFF or BMP.",
+        "Save it as PNG, JPEG, TIFF, BMP or DICOM.",
     )
 
 
-def _refuse_dicom(data: bytes, name: str, at_least: int | None) -> Picture:
-    raise ImageError(
-        f"{name} is a DICOM file; reading DICOM comes in a later version.",
-        "Export it as PNG (16 bits keep all grey levels).",
-    )
+def _read_dicom(data: bytes, name: str, wanted: Wanted) -> Picture:
+    # pydicom takes a third of a second to import, and only the child needs it.
+    from medxfer.data.dicom import read_dicom
 
-
-def _with_pillow(
-    plugin: Callable[[BytesIO], ImageFile],
-) -> Callable[[bytes, str, int | None], Picture]:
-    """A reader through exactly one of Pillow's formats, so that no other can be reached."""
-
-    def read(data: bytes, name: str, at_least: int | None) -> Picture:
-        try:
-            with plugin(BytesIO(data)) as image:
-                _check_size(image.size, name)
-                _check_single(image, name)
-                notes = _depth_note(image)
-                reduction = _reduced(image, at_least)
-                image.load()
-                upright, turned = _upright(image)
-                pixels, changed = to_rgb(upright, name, inverted=white_is_zero(image))
-                notes += turned + changed
-                return Picture(pixels, image.mode, str(image.format), notes, reduction)
-        except _BOMB as error:
-            raise _too_large(name, "") from error
-        except _DECODER_FAULTS as error:
-            raise _damaged(name, error) from error
-
-    return read
-
-
-def _check_size(size: tuple[int, int], name: str) -> None:
-    width, height = size
-    if width * height > MAX_PIXELS:
-        needed = width * height * _RGB_BYTES / _GIGABYTE
-        shape = f"{width:,} × {height:,}"
-        raise _too_large(name, f" It would need {needed:,.1f} GB when opened ({shape}).")
-
-
-def _check_single(image: ImageFile, name: str) -> None:
-    pages = getattr(image, "n_frames", 1)
-    if pages > 1:
-        raise ImageError(
-            f"{name} contains {pages} pages or frames, and only single pictures are used.",
-            "Save the one you need as a picture of its own.",
-        )
-
-
-def _reduced(image: ImageFile, at_least: int | None) -> int:
-    """Let a JPEG decode smaller, no shorter than `at_least`; how many times smaller that is."""
-    if at_least is None or not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return 1
-    width = image.width
-    image.draft(image.mode, (at_least, at_least))
-    return round(width / image.width)
-
-
-def _depth_note(image: ImageFile) -> tuple[str, ...]:
-    """Pillow keeps only the upper 8 of 16 bits a colour; a grey picture keeps them all."""
-    stored = str([tile.args for tile in image.tile])
-    deep_colour = image.mode not in ("F", "I") and not image.mode.startswith("I;")
-    if deep_colour and ";16" in stored:
-        return ("16 bits a colour were cut to 8; store grey pictures as grey to keep them",)
-    return ()
-
-
-def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    try:
-        return ImageOps.exif_transpose(image), ()
-    except _DECODER_FAULTS:
-        return image, ("its orientation mark is damaged and was not used",)
-
-
-def _too_large(name: str, detail: str) -> ImageError:
-    return ImageError(
-        f"{name} is too large.{detail} The limit is {MAX_PIXELS // 1_000_000} megapixels.",
-        "Export it smaller.",
-    )
-
-
-def _damaged(name: str, error: BaseException) -> ImageError:
-    fault = str(error).lower()
-    if "truncated" in fault or "not enough image data" in fault or isinstance(error, EOFError):
-        return ImageError(
-            f"{name} ends before the picture does.", "Copy or export it again from its source."
-        )
-    return ImageError(
-        f"{name} is damaged: the picture in it cannot be decoded.",
-        "Copy or export it again from its source.",
-    )
+    return read_dicom(data, name, wanted)
 
 
 def _starts_with(*signatures: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(signatures)
 
 
-READERS.register("DICOM")(Reader(is_dicom, _refuse_dicom))
+READERS.register("DICOM")(Reader(is_dicom, _read_dicom))
 READERS.register("PNG")(
-    Reader(_starts_with(b"\x89PNG\r\n\x1a\n"), _with_pillow(PngImagePlugin.PngImageFile))
+    Reader(_starts_with(b"\x89PNG\r\n\x1a\n"), with_pillow(PngImagePlugin.PngImageFile))
 )
 READERS.register("JPEG")(
-    Reader(_starts_with(b"\xff\xd8\xff"), _with_pillow(JpegImagePlugin.JpegImageFile))
+    Reader(_starts_with(b"\xff\xd8\xff"), with_pillow(JpegImagePlugin.JpegImageFile))
 )
 READERS.register("TIFF")(
     Reader(
         _starts_with(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-        _with_pillow(TiffImagePlugin.TiffImageFile),
+        with_pillow(TiffImagePlugin.TiffImageFile),
     )
 )
-READERS.register("BMP")(Reader(_starts_with(b"BM"), _with_pillow(BmpImagePlugin.BmpImageFile)))
+READERS.register("BMP")(Reader(_starts_with(b"BM"), with_pillow(BmpImagePlugin.BmpImageFile)))

@@ -31,6 +31,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 _WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body")
 _DRAWING = b"<svg"
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _EXPLICIT_ELEMENTS = (b"\x02\x00", b"\x08\x00")
 
 
@@ -40,6 +41,16 @@ def is_dicom(head: bytes) -> bool:
         return True
     value_kind = head[4:6]
     return head[:2] in _EXPLICIT_ELEMENTS and value_kind.isalpha() and value_kind.isupper()
+
+
+def hidden_in(preamble: bytes) -> str:
+    """What the 128 bytes before a DICOM header pretend to be, in words; "" if nothing known."""
+    if preamble.startswith(_TIFF):
+        return "a TIFF picture"
+    start = preamble.lstrip().lower()
+    if start.startswith((*_WEB_PAGE, b"<script", b"<?xml", b"#!")):
+        return "a web page or a script"
+    return next((words for mark, words in _SIGNATURES if preamble.startswith(mark)), "")
 
 
 def looks_like(head: bytes) -> str:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from medxfer.data import archive, medmnist
 from medxfer.data.csv_table import read_table
-from medxfer.data.dicom import dicom_warning
 from medxfer.data.folder import read_folder, unwrap, visible
 from medxfer.data.listing import Listing, Tree, looks_like_picture, scan
 from medxfer.data.options import ImportOptions
+from medxfer.data.sniffing import is_dicom
 from medxfer.errors import DataError, TableError
 from medxfer.paths import typed_path
 
 _TABLES = ("manifest.csv", "labels.csv", "metadata.csv")
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_SAMPLE = 8
 _PRESENT = 0.9
 """A table of another name is believed if at least this share of its files is there."""
 
@@ -89,8 +90,7 @@ def understand_source(path: Path, options: ImportOptions, name: str = "") -> Sou
         folder = path.parent
         tree = scan(folder)
         listing = read_table(tree, path.name, options, str(folder.resolve()))
-        warnings = dicom_warning(tree, listing.table["file"].tolist())
-        return Source(replace(listing, warnings=(*listing.warnings, *warnings)), folder)
+        return Source(_marked(listing, tree), folder)
     raise DataError(
         f"medxfer cannot import {path.name}.",
         "Give a folder, a CSV table, a ZIP file or a MedMNIST .npz file.",
@@ -106,12 +106,17 @@ def read_tree(tree: Tree, options: ImportOptions, absolute: str = "") -> Listing
     """A tree with a table at its top by that table, any other by its folders.
 
     Raises:
-        DataError: neither says which pictures there are; or they are DICOM.
+        DataError: neither says which pictures there are.
     """
     files, _ = visible(tree)
-    warnings = dicom_warning(tree, files)
-    listing = _read_tree(tree, files, options, absolute)
-    return replace(listing, warnings=(*listing.warnings, *warnings))
+    return _marked(_read_tree(tree, files, options, absolute), tree)
+
+
+def _marked(listing: Listing, tree: Tree) -> Listing:
+    """The listing, told whether its files look like DICOM by the first bytes of a few of them."""
+    files = listing.table["file"].tolist()
+    sample = files[:: max(1, len(files) // _SAMPLE)][:_SAMPLE]
+    return replace(listing, dicom=any(is_dicom(tree.head(file)) for file in sample))
 
 
 def _read_tree(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -20,7 +19,6 @@ from medxfer.paths import Workspace
 Write = Callable[[Iterable[str]], Path]
 OPTIONS = ImportOptions(name="set")
 PICTURES = [f"{c}/{n}.png" for c in "AB" for n in range(6)]
-DICOM = bytes(128) + b"DICM"
 
 
 def test_a_link_to_itself_is_listed(write: Write) -> None:
@@ -51,35 +49,6 @@ def test_folders_nested_beyond_all_measure(write: Write, name: str) -> None:
         ["This folder cannot be read: File name too long."] if too_long else []
     )
     subprocess.run(["rm", "-r", source], check=True)  # too deep for Python's own
-
-
-@pytest.mark.parametrize("suffix", [".dcm", ".DICOM", "", ".840.10008"])
-def test_dicom_is_told_before_anything_starts(write: Write, tmp_path: Path, suffix: str) -> None:
-    source = write(PICTURES)
-    for number in range(3):
-        (source / "A" / f"IM{number}{suffix}").write_bytes(DICOM)
-    (source / "LICENSE").write_text("not DICOM")
-    sentence = (
-        "3 files look like DICOM, which this version cannot read: export them as PNG or TIFF first."
-    )
-    assert sentence in preview(source, OPTIONS).warnings
-    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", source))
-    assert sentence in preview(packed, OPTIONS).warnings
-    for picture in source.rglob("*.png"):
-        picture.unlink()
-    with pytest.raises(DataError) as refused:
-        preview(source, OPTIONS)
-    assert str(refused.value) == sentence
-
-
-def test_a_table_of_dicom_is_told(write: Write) -> None:
-    source = write(PICTURES)
-    (source / "A" / "one.dcm").write_bytes(DICOM)
-    (source / "t.csv").write_text("file,label\nA/one.dcm,x\nA/0.png,x\nB/0.png,y\n")
-    assert any("1 file looks like DICOM" in text for text in preview(source, OPTIONS).warnings)
-    (source / "t.csv").write_text("file,label\nA/one.dcm,x\n")
-    with pytest.raises(DataError, match="1 file looks like DICOM"):
-        preview(source / "t.csv", OPTIONS)
 
 
 def test_many_labels_are_an_id(write: Write) -> None:

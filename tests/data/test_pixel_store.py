@@ -128,11 +128,11 @@ def test_pictures_are_decoded_once(
     with PixelStore(room, manifest) as store:
         list(store.fill(first))
     decoded: list[str] = []
-    original = pixel_store.read_picture_bytes
+    original = pixel_store.read_known_bytes
     monkeypatch.setattr(
         pixel_store,
-        "read_picture_bytes",
-        lambda data, name, at_least: decoded.append(name) or original(data, name, at_least),
+        "read_known_bytes",
+        lambda data, name, wanted: decoded.append(name) or original(data, name, wanted),
     )
     with PixelStore(room, manifest) as store:
         list(store.fill(everything(manifest)))
