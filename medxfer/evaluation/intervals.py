@@ -1,11 +1,11 @@
 """Every figure of predictions with its 95 % interval, by patients.
 
-Accuracy, sensitivity and specificity are proportions of images and have Wilson's interval
-(`proportion`). Brier score and log loss are means over images and have the spread of the patients'
-means (`spread`). All else has the spread that a bootstrap over patients shows (`bootstrap`), which
-keeps the patients of each class: what depends on how common the classes are (predictive values, F1,
-average precision, Matthews correlation) is about the mix of these images. A figure that compares
-classes has no interval if one of them has a single patient.
+Accuracy, sensitivity, specificity and the predictive values are proportions of images and have
+Wilson's interval (`proportion`). Brier score and log loss are means over images and have the spread
+of the patients' means (`spread`). All else has the spread that a bootstrap over patients shows
+(`bootstrap`), which keeps the patients of each class: what else depends on how common the classes
+are (F1, average precision, Matthews correlation) is about the mix of these images. A figure that
+compares classes has no interval if one of them has a single patient.
 
 Where every resample agrees, as at an AUROC of 1, the interval still has a width. Without an error
 among the images of the smallest class a part of such images could be errors all the same: by
@@ -57,6 +57,8 @@ class Intervals:
         if sample.positive is not None:
             found["sensitivity"] = sample.sensitivity(sample.positive).estimate
             found["specificity"] = sample.specificity(sample.positive).estimate
+            found["ppv"] = sample.precision(sample.positive).estimate
+            found["npv"] = sample.precision(1 - sample.positive).estimate
         return found
 
     @cached_property
@@ -101,14 +103,14 @@ def _class_estimate(
             return sample.sensitivity(cls).estimate
         case "specificity":
             return sample.specificity(cls).estimate
+        case "precision":
+            return sample.precision(cls).estimate
         case "auroc":
             known = sample.predictions
             value = auroc(known.truth == cls, known.probabilities[:, cls])
         case _:
             value = None if np.isnan(values[figure][cls]) else float(values[figure][cls])
-    precision = figure == "precision"
-    doubt = sample.doubt_of_precision(cls) if precision else sample.doubt_against_rest(cls)
-    degrees = sample.degrees_against_rest(cls)
+    doubt, degrees = sample.doubt_against_rest(cls), sample.degrees_against_rest(cls)
     return around(value, replicates[figure][:, cls], Range(), degrees, doubt)
 
 

@@ -80,24 +80,16 @@ class Sample:
         """The part of images that may be otherwise although no resample shows it.
 
         Of a figure of `metrics.summary`; 1 without images. By Wilson's interval of 100 % of all
-        images for a mean over them, of those called a class for a predictive value, else of the
-        class that is worth least.
+        images for a mean over them, else of the class that is worth least.
         """
         if name in _MEANS:
             return self._doubt(self.predictions.truth >= 0)
-        if self.positive is not None and name in ("ppv", "npv"):
-            called = self.positive if name == "ppv" else 1 - self.positive
-            return self.doubt_of_precision(called)
         return self._doubt_of_classes
 
     @cached_property
     def _doubt_of_classes(self) -> float:
         truth = self.predictions.truth
         return max((self._doubt(truth == cls) for cls in np.unique(truth)), default=1.0)
-
-    def doubt_of_precision(self, cls: int) -> float:
-        """`doubt` of the images called a class."""
-        return self._doubt(self.predictions.predicted == cls)
 
     def doubt_against_rest(self, cls: int) -> float:
         """`doubt` of one class against the rest."""

@@ -44,13 +44,13 @@ NAMES = {
 }
 METHOD = (
     "Brackets hold 95 % intervals that take patients, not images, as the unit: for accuracy, "
-    "sensitivity and specificity Wilson's, with the effective number of images; for Brier score "
-    "and log loss from the spread of the patients' means; for all others from 2,000 bootstrap "
-    "resamples of patients, stratified by class, and so for the mix of classes in these images "
-    "(fewer, at least 200, for very many images or classes). With few patients they are wide on "
-    "purpose. A figure that is not defined on "
-    "these images says so. Validation figures are a little too good, since the epoch and, where "
-    "there are any, temperature and operating point were chosen on validation."
+    "sensitivity, specificity and predictive values Wilson's, with the effective number of images; "
+    "for Brier score and log loss from the spread of the patients' means; for all others from "
+    "2,000 bootstrap resamples of patients, stratified by class, and so for the mix of classes in "
+    "these images (fewer, at least 200, for very many images or classes). With few patients they "
+    "are wide on purpose. A figure that is not defined on these images says so. Validation figures "
+    "are a little too good, since the epoch and, where there are any, temperature and operating "
+    "point were chosen on validation."
 )
 UNKNOWN = (
     " Patients are not known here, so each image counts as one of its own: if some are of one "

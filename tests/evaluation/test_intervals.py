@@ -21,7 +21,7 @@ from medxfer.evaluation.delong import areas
 from medxfer.evaluation.intervals import CLASS_FIGURES, Intervals, estimates
 from medxfer.evaluation.metrics import report, summary
 from medxfer.evaluation.predictions import Predictions
-from medxfer.evaluation.proportion import proportion, wilson
+from medxfer.evaluation.proportion import of_patients, proportion, wilson
 from medxfer.evaluation.sample import Sample
 from medxfer.evaluation.spread import Range, around, degrees_of_freedom, mean_over_patients
 from medxfer.evaluation.weighted import Replicates
@@ -125,7 +125,7 @@ def test_one_patient_in_a_class_gives_figures_without_interval() -> None:
     found = estimates(one_patient_in_a_class(), resamples=100)
     without = {name for name, it in found.items() if it.value is not None and it.low is None}
     assert without == {
-        "balanced_accuracy", "auroc", "average_precision", "f1", "mcc", "sensitivity", "ppv", "npv",
+        "balanced_accuracy", "auroc", "average_precision", "f1", "mcc", "sensitivity",
     }  # fmt: skip
     rows = Intervals(one_patient_in_a_class(), 100).by_class
     assert rows["patients"].tolist() == [37, 1]
@@ -284,3 +284,16 @@ def test_2000_resamples_of_2000_images_take_under_2_seconds(classes: int) -> Non
     start = time.process_time()
     estimates(predictions)
     assert time.process_time() - start < 2
+
+
+def test_predictive_values_are_proportions_of_what_was_called() -> None:
+    """Not from resamples that keep how common the classes are: in the next study they are not."""
+    predictions = made_up(300).at(0.3)
+    found = Intervals(predictions, resamples=100)
+    patients = predictions.facts["patient"].to_numpy()
+    for name, cls in (("ppv", 1), ("npv", 0)):
+        called = predictions.predicted == cls
+        expected = of_patients((predictions.truth == cls)[called], patients[called])
+        assert found.overall[name] == expected
+        row = found.by_class.iloc[cls]
+        assert (row["precision"], row["precision_low"]) == (expected.value, expected.low)
