@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 FIRST = 30_000
 """Milliseconds: the first page of a server also imports it."""
 BOUND = 70
-"""Milliseconds a redraw of 2048 x 2048 may take."""
+"""Milliseconds of CPU a redraw of 2048 x 2048 may take."""
 
 Start = Callable[[list[str], dict[str, str]], str]
 Open = Callable[..., None]
@@ -421,6 +421,18 @@ def test_dark_and_light_narrow_and_wide(
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
+def test_where_it_is_narrow_both_panes_are_seen_at_once(open_viewer: Open, page: Page) -> None:
+    page.set_viewport_size({"width": 520, "height": 900})
+    open_viewer()
+    page.get_by_role("button", name="Show the heatmap").click()
+    expect(page.locator(".pane:visible")).to_have_count(2)
+    page.wait_for_timeout(300)
+    box = page.locator(".panes").bounding_box()
+    assert box is not None
+    assert box["height"] < 800
+    assert page.locator(".viewer").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+
+
 def browser_seconds() -> float:
     """CPU seconds all processes of the browser have used."""
     used = 0.0
@@ -438,19 +450,13 @@ DRAG = """async (redraws) => {
     const canvas = host.shadowRoot.querySelector(".pane canvas");
     const box = canvas.getBoundingClientRect();
     const frame = (act) => new Promise((done) => requestAnimationFrame(() => done(act())));
-    const times = [];
     for (let step = 0; step < redraws; step += 1) {
-        let start;
-        frame(() => { start = performance.now(); });
         canvas.dispatchEvent(new PointerEvent("pointermove", {
             clientX: box.left + box.width / 2 + step, clientY: box.top + box.height / 2 + step % 9,
         }));
-        times.push(await frame(() => {
-            canvas.getContext("2d").getImageData(1, 1, 1, 1);  // nothing is left for later
-            return performance.now() - start;
-        }));
+        // Asking for a pixel leaves nothing of the drawing for later.
+        await frame(() => canvas.getContext("2d").getImageData(1, 1, 1, 1));
     }
-    return times;
 }"""
 
 
@@ -459,17 +465,16 @@ def test_a_redraw_of_2048_by_2048_is_quick(open_viewer: Open, page: Page) -> Non
     open_viewer()
     page.get_by_role("button", name="Show the heatmap").click()
     page.locator(".panes").focus()
-    page.keyboard.press("s")
+    for key in ("s", "+", "+"):  # one large pane, drawn from the picture at its full size
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
     page.mouse.move(*place(page.locator(".pane canvas").first, 0.5, 0.5))
     page.mouse.down()
-    used, quickest = [], []
+    width, used = figures(page)[0], []
     for _ in range(3):
         before = browser_seconds()
-        width = figures(page)
-        times = page.evaluate(DRAG, REDRAWS)
+        page.evaluate(DRAG, REDRAWS)
         used.append(1000 * (browser_seconds() - before) / REDRAWS)
-        quickest.append(min(times))
-        assert figures(page) != width or len(used) > 1
+        assert figures(page)[0] > width  # it was redrawn for a reason
     page.mouse.up()
-    assert min(quickest) < BOUND
     assert min(used) < BOUND, f"{min(used):.0f} ms of CPU a redraw"

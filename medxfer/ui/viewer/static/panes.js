@@ -1,7 +1,7 @@
 // The one or two panes: their size, what is drawn in them, and what lies over them.
 
 const GAP = 8, STACKED = 520, SHORTEST = 220; // CSS pixels
-const TALLEST = 0.72; // of the window
+const TALLEST = 0.72, TALLEST_OF_TWO = 0.42; // of the window
 const SCALE_BAR = 0.22; // at most, of the pane's width
 
 function paneCount({ set }) {
@@ -18,7 +18,8 @@ function layOut(viewer) {
   const across = viewer.box.clientWidth, count = paneCount(viewer);
   const stacked = count === 1 || across < STACKED;
   const width = stacked ? across : (across - GAP) / 2;
-  const wanted = Math.min((width * picture.height) / picture.width, TALLEST * innerHeight);
+  const tallest = (stacked && count > 1 ? TALLEST_OF_TWO : TALLEST) * innerHeight;
+  const wanted = Math.min((width * picture.height) / picture.width, tallest);
   viewer.size = { width, height: Math.round(Math.max(wanted, SHORTEST)) };
   viewer.ratio = devicePixelRatio;
   viewer.box.style.flexDirection = stacked ? "column" : "row";
