@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocket, expect
 from quiet import no_server_trip, settle
 from viewer_app import CLASSES, SEEN, SIDE, colour, grey, heat
@@ -87,7 +88,9 @@ def drawn(page: Page, pane: int = 0) -> NDArray[np.uint8]:
     return values.reshape(height, width, 4)[..., :3]
 
 
-def windowed(values: NDArray[np.uint16], centre: float, width: float) -> NDArray[np.float64]:
+def windowed(
+    values: NDArray[np.uint16] | NDArray[np.float32], centre: float, width: float
+) -> NDArray[np.float64]:
     """Brightness 0 to 255 by the formula of DICOM PS3.3 C.11.2.1.2.1."""
     share = (values - (centre - 0.5)) / (width - 1) + 0.5
     return np.asarray(255 * np.clip(share, 0, 1))
@@ -100,7 +103,14 @@ def test_it_opens_on_the_picture_alone_and_draws_what_the_window_says(
     expect(page.get_by_role("button", name="Show the heatmap")).to_be_visible()
     expect(page.locator(".pane:visible")).to_have_count(1)
     assert figures(page) == (2000, 1500)  # the file's window
-    page.keyboard.press("Tab")
+    whole = drawn(page)
+    side = min(whole.shape[:2])
+    top, left = (whole.shape[0] - side) // 2, (whole.shape[1] - side) // 2
+    small = Image.fromarray(grey().astype(np.float32)).resize((side, side), Image.Resampling.BOX)
+    difference = whole[top : top + side, left : left + side, 0] - windowed(
+        np.asarray(small), 1500, 2000
+    )
+    assert np.median(np.abs(difference)) <= 2
     page.locator(".panes").focus()
     page.keyboard.press("a")  # one to one
     shown = drawn(page)
