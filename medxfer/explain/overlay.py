@@ -20,7 +20,7 @@ Heat = NDArray[np.float32]
 _LEVELS = 256
 
 
-def _table(anchors: list[str]) -> Bytes:
+def table(anchors: list[str]) -> Bytes:
     """(256, 3) RGB, between evenly spaced anchors."""
     colours = np.array([hex_to_rgb(anchor) for anchor in anchors], dtype=np.float64)
     at = np.linspace(0, len(anchors) - 1, _LEVELS)
@@ -31,9 +31,9 @@ def _table(anchors: list[str]) -> Bytes:
 COLOUR_MAPS: Registry[Bytes] = Registry("colour map")
 """(256, 3) RGB by name, dark to light; the same colours as in the charts."""
 
-COLOUR_MAPS.register("inferno")(_table(sequential.Inferno))
-COLOUR_MAPS.register("cividis")(_table(sequential.Cividis))
-COLOUR_MAPS.register("viridis")(_table(sequential.Viridis))
+COLOUR_MAPS.register("inferno")(table(sequential.Inferno))
+COLOUR_MAPS.register("cividis")(table(sequential.Cividis))
+COLOUR_MAPS.register("viridis")(table(sequential.Viridis))
 
 
 def colour(heatmap: Heat, name: str = "inferno") -> Bytes:

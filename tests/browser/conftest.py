@@ -26,18 +26,19 @@ PATIENCE = 60
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Workspace], str]]:
-    """Start a fresh server on a workspace; its address. It ends with the test."""
+def start() -> Iterator[Callable[[list[str], dict[str, str]], str]]:
+    """Start a server by a command that takes Streamlit's options, in an environment of its own;
+    its address. It ends with the test."""
     servers: list[subprocess.Popen[bytes]] = []
 
-    def start(workspace: Workspace) -> str:
+    def started(command: list[str], environment: dict[str, str]) -> str:
         with closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         server = subprocess.Popen(
-            [sys.executable, "-m", "medxfer.ui.serve", "--server.port", str(port)],
+            [sys.executable, "-m", *command, "--server.port", str(port)],
             cwd=ROOT,
-            env=os.environ | {HOME_VARIABLE: str(workspace.root)},
+            env=os.environ | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -45,10 +46,16 @@ def serve() -> Iterator[Callable[[Workspace], str]]:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
         return f"http://127.0.0.1:{port}"
 
-    yield start
+    yield started
     for server in servers:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture
+def serve(start: Callable[[list[str], dict[str, str]], str]) -> Callable[[Workspace], str]:
+    """Serve the app on a workspace; its address."""
+    return lambda workspace: start(["medxfer.ui.serve"], {HOME_VARIABLE: str(workspace.root)})
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from quiet import no_server_trip, settle
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.data.phantom.generator import generate
@@ -28,33 +28,6 @@ def phantoms(tmp_path: Path) -> Path:
     """Class folders of about 50 synthetic radiographs."""
     generate(tmp_path / "phantoms", patients=20, seed=1)
     return tmp_path / "phantoms" / "images"
-
-
-def settle(page: Page) -> None:
-    """Wait for a second without any request. Playwright's "networkidle" is no help: it stays
-    reached after the first page, and a download button fetches its file when it is drawn."""
-    sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.url))
-    seen = -1
-    while len(sent) > seen:
-        seen = len(sent)
-        page.wait_for_timeout(1000)
-
-
-@contextmanager
-def no_server_trip(page: Page) -> Iterator[None]:
-    """Nothing is sent to the server within the block, neither a request nor a message."""
-    sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.url))
-    page.evaluate(
-        """() => { window.sentMessages = 0; const send = WebSocket.prototype.send;
-        WebSocket.prototype.send = function (...all) {
-            window.sentMessages += 1; return send.apply(this, all); }; }"""
-    )
-    yield
-    page.wait_for_timeout(1000)
-    assert page.evaluate("window.sentMessages") == 0
-    assert sent == []
 
 
 def import_folder(page: Page, folder: Path) -> None:
@@ -114,20 +87,46 @@ def open_a_cell(page: Page, counts: Ints) -> None:
     expect(images).to_have_count(int(counts.max()), timeout=SOON)
 
 
+def colours_of(page: Page) -> float:
+    """How far the red of the first picture lies from its blue, on average, once it is drawn."""
+    page.wait_for_timeout(300)
+    return float(
+        page.locator(".pane canvas").first.evaluate(
+            """canvas => {
+                const context = canvas.getContext("2d");
+                const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+                let sum = 0;
+                for (let at = 0; at < data.length; at += 4) {
+                    sum += Math.abs(data[at] - data[at + 2]);
+                }
+                return sum / (data.length / 4);
+            }"""
+        )
+    )
+
+
 def explain_an_upload(page: Page, scan: Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(scan)
-    heat = page.locator("img.heat")
-    expect(heat).to_be_visible(timeout=60_000)
+    show = page.get_by_role("button", name="Show the heatmap")
+    expect(show).to_be_visible(timeout=60_000)
     expect(page.get_by_text(RESEARCH_USE_ONLY).last).to_be_visible()
     slider = page.get_by_role("slider", name="Opacity of the heatmap")
+    expect(slider).to_be_hidden()  # the picture is looked at first
     settle(page)
     with no_server_trip(page):
+        assert colours_of(page) == 0
+        show.click()
+        page.keyboard.press("s")
+        expect(page.get_by_text("Where the network looked for").first).to_be_visible()
+        empty = page.get_by_text("so this map is empty").count() > 0
+        assert (colours_of(page) > 0) != empty
         slider.focus()
-        for _ in range(20):
+        for _ in range(11):
             page.keyboard.press("ArrowLeft")
-        expect(heat).to_have_css("opacity", "0.35")
-        page.get_by_role("checkbox", name="Hide the heatmap").check()
-        expect(heat).to_have_css("opacity", "0")
+        expect(slider).to_have_value("0")
+        assert colours_of(page) == 0
+        page.get_by_role("button", name="Hide the heatmap").click()
+        expect(slider).to_be_hidden()
 
 
 def test_from_a_folder_to_a_heatmap(

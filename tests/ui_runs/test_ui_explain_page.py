@@ -20,7 +20,7 @@ from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
 from medxfer.runs.decisions import decide_operating_point, looks, open_test
 from medxfer.ui.explain import serving as explain_serving
-from medxfer.ui.explain.pictures import overlay_of
+from medxfer.ui.explain.pictures import display_of
 from medxfer.ui.explain.source import Scan
 
 EXPLAIN = "pages/explain/scan.py"
@@ -200,8 +200,23 @@ def test_the_view_outlines_what_the_network_saw() -> None:
         Stage.LAYER4,
     )  # fmt: skip
     scan = Scan("x.png", "0" * 64, np.zeros((100, 200, 3), dtype=np.uint8))
-    view = overlay_of(answer, scan, "inferno")
-    assert view.seen == (0.25, 0.0, 0.75, 1.0)
-    assert view.heat_alt.endswith("strongest at the bottom right of the image")
-    assert view.colours[0] == "#000004"
-    assert view.picture.startswith("data:image/png;base64,")
+    view = display_of(answer, scan)
+    assert view.seen == (50, 0, 150, 100)
+    assert view.heat is not None
+    assert view.heat.of == "a"
+    assert view.heat.where == "strongest at the bottom right of the image"
+    np.testing.assert_array_equal(view.heat.values, heatmap)
+
+
+def test_a_large_heatmap_goes_to_the_screen_smaller_and_keeps_its_place() -> None:
+    heatmap = np.zeros((2048, 1024), dtype=np.float32)
+    heatmap[1024:1032, 512:520] = 1
+    answer = Explanation(
+        ("a", "b"), np.array([0.2, 0.8]), 1, 1, heatmap, 2.0, (0, 512, 1024, 1536), "gradcam",
+        Stage.LAYER4,
+    )  # fmt: skip
+    view = display_of(answer, Scan("x.png", "0" * 64, np.zeros((2048, 1024, 3), dtype=np.uint8)))
+    assert view.heat is not None
+    assert view.heat.values.shape == (512, 256)
+    assert (view.heat.values[256:258, 128:130] == 1).all()
+    assert view.heat.values.sum() == 4

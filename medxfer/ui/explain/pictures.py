@@ -1,4 +1,4 @@
-"""The pictures of an explanation, small enough for the screen."""
+"""What the viewer shows of an explanation."""
 
 from __future__ import annotations
 
@@ -8,51 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medxfer.explain.overlay import COLOUR_MAPS, colour, encode_png
-from medxfer.ui.explain.overlay import Overlay, data_url
 from medxfer.ui.explain.source import Scan
+from medxfer.ui.viewer.display import Display, HeatLayer
 
 if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
 
-_LONGEST_SIDE = 1024
-_SWATCHES = 9
+_LONGEST_SIDE = 512
+"""Pixels of a heatmap on its way to the screen, which spreads it over the picture again. The
+network looks at no more than 224."""
 
 
-def overlay_of(answer: Explanation, scan: Scan, colour_map: str) -> Overlay:
-    """What the side-by-side view shows of an explanation."""
-    pixels, heatmap = _for_screen(scan.pixels, answer.heatmap)
-    height, width = scan.pixels.shape[:2]
-    left, top, right, bottom = answer.seen
-    table = COLOUR_MAPS[colour_map]
-    steps = np.linspace(0, len(table) - 1, _SWATCHES).astype(int)
-    target = answer.classes[answer.target]
-    return Overlay(
-        picture=data_url(encode_png(pixels), "png"),
-        heat=data_url(encode_png(colour(heatmap, colour_map)), "png"),
-        left="As given",
-        right=f"Where the network looked for {target}",
-        picture_alt=f"The scan {scan.name}",
-        heat_alt=f"The same scan with a heatmap of {target}; {_where(answer.heatmap)}",
-        seen=(left / width, top / height, right / width, bottom / height),
-        colours=tuple("#" + "".join(f"{part:02x}" for part in table[step]) for step in steps),
+def display_of(answer: Explanation, scan: Scan) -> Display:
+    """The scan as given, and over it where the network looked."""
+    return Display(
+        name=scan.name,
+        pixels=scan.pixels,
+        seen=answer.seen,
+        heat=HeatLayer(
+            values=_for_screen(answer.heatmap),
+            of=answer.classes[answer.target],
+            where=_where(answer.heatmap),
+        ),
     )
 
 
-def _for_screen(
-    pixels: NDArray[np.uint8], heatmap: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Both, shrunk alike so that the longer side is at most 1024 pixels."""
+def _for_screen(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The heatmap (H, W), shrunk so that the longer side is at most 512 pixels."""
     height, width = heatmap.shape
     scale = _LONGEST_SIDE / max(height, width)
     if scale >= 1:
-        return pixels, heatmap
+        return heatmap
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    way = Image.Resampling.BOX
-    return (
-        np.asarray(Image.fromarray(pixels).resize(size, way)),
-        np.asarray(Image.fromarray(heatmap).resize(size, way)),
-    )
+    return np.asarray(Image.fromarray(heatmap).resize(size, Image.Resampling.BOX))
 
 
 def _where(heatmap: NDArray[np.float32]) -> str:

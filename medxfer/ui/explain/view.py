@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from medxfer.explain.overlay import COLOUR_MAPS
 from medxfer.paths import Workspace
 from medxfer.reports.exports import explanation_json, heatmap_png
 from medxfer.reports.stamp import stamp
 from medxfer.runs.summary import RunSummary
-from medxfer.ui.explain.overlay import draw_overlay
-from medxfer.ui.explain.pictures import overlay_of
+from medxfer.ui.explain.pictures import display_of
 from medxfer.ui.explain.serving import METHOD_WORDS, classes_of, explained
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.runs.charts import COLOURS, TRAIN, VALIDATION
+from medxfer.ui.viewer.component import draw_viewer
 from medxfer.ui.words import plain, split_word
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _ROW_HEIGHT = 34
 
 
 def draw_explanation(place: Workspace, run: RunSummary, scan: Scan) -> None:
-    """Answer and heatmap of one scan, with the choice of class, method and colours."""
-    target, method, colour_map = _choices(place, run.run)
+    """Answer and heatmap of one scan, with the choice of class and method."""
+    target, method = _choices(place, run.run)
     answer = explained(place, run.run, scan.digest, scan.pixels, target, method)
     _draw_answer(answer, scan)
     left, right = st.columns([2, 3], vertical_alignment="center")
@@ -39,19 +40,18 @@ def draw_explanation(place: Workspace, run: RunSummary, scan: Scan) -> None:
             "A heatmap shows where the network looked, not why, and not that it is right. A wrong "
             "answer has a heatmap too."
         )
-    draw_overlay(overlay_of(answer, scan, colour_map), key="overlay")
+    draw_viewer(display_of(answer, scan), key="viewer")
     st.caption(
         "The network sees only the outlined square; what lies outside cannot change its answer."
     )
-    _draw_downloads(answer, scan, run, colour_map)
+    _draw_downloads(answer, scan, run)
 
 
-def _choices(place: Workspace, run: str) -> tuple[int | None, str, str]:
+def _choices(place: Workspace, run: str) -> tuple[int | None, str]:
     from medxfer.explain.heatmap import METHODS
-    from medxfer.explain.overlay import COLOUR_MAPS
 
     classes = classes_of(place, run)
-    first, second, third = st.columns(3)
+    first, second = st.columns(2)
     target = first.selectbox(
         "Heatmap of",
         [_PREDICTED, *range(len(classes))],
@@ -62,10 +62,7 @@ def _choices(place: Workspace, run: str) -> tuple[int | None, str, str]:
         "Method", list(METHODS), format_func=lambda name: METHOD_WORDS.get(name, name),
         key="explain-method",
     )  # fmt: skip
-    colour_map = third.selectbox(
-        "Colours", list(COLOUR_MAPS), format_func=str.capitalize, key="explain-colours"
-    )
-    return (None if target == _PREDICTED else target), method, colour_map
+    return (None if target == _PREDICTED else target), method
 
 
 def _draw_answer(answer: Explanation, scan: Scan) -> None:
@@ -138,10 +135,14 @@ def _strength(answer: Explanation) -> str:
     )
 
 
-def _draw_downloads(answer: Explanation, scan: Scan, run: RunSummary, colour_map: str) -> None:
+def _draw_downloads(answer: Explanation, scan: Scan, run: RunSummary) -> None:
     name = f"{run.run}-{scan.digest[:8]}-{answer.method}-{answer.target}"
     mark = stamp(run)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        colour_map = st.selectbox(
+            "Colours of the downloaded picture", list(COLOUR_MAPS), format_func=str.capitalize,
+            key="explain-colours", width=260,
+        )  # fmt: skip
         st.download_button(
             "Download picture (PNG, heatmap at 50 %)",
             data=lambda: heatmap_png(scan.pixels, answer, mark, 0.5, colour_map, scan.name),
