@@ -37,7 +37,8 @@ class Depths:
     be asked while a heatmap of the network is made.
     """
 
-    def __init__(self, model: ResNet) -> None:
+    def __init__(self, model: ResNet, device: torch.device | None = None) -> None:
+        """The copy is made on `device`; None: where the network is."""
         steps = list(Prefix(model, Stage.HEAD, torch.float32).steps)[:-_POOLING]
         self._parts: dict[Stage, nn.Sequential] = {}
         for stage in reversed(DEPTHS):
@@ -46,7 +47,9 @@ class Depths:
             steps = steps[:-blocks]
         self._stem = nn.Sequential(*steps)
         self._head = copy.deepcopy(model.fc).eval().requires_grad_(False)
-        self.device = next(model.parameters()).device
+        self.device = device or next(model.parameters()).device
+        for part in (self._stem, *self._parts.values(), self._head):
+            part.to(self.device)
 
     def look(self, inputs: Tensor) -> Seen:
         """Ask about pictures (n, 3, 224, 224) as `to_input` gives them."""

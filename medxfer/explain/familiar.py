@@ -169,7 +169,7 @@ def fit(
 
 def combined(scores: Mapping[str, Floats]) -> Floats:
     """(n,): the check that strays most decides."""
-    return np.max(list(scores.values()), axis=0)
+    return np.asarray(np.max(list(scores.values()), axis=0), dtype=np.float64)
 
 
 def distances(side: Side, reference: Vectors, vectors: Vectors) -> Floats:
@@ -209,7 +209,7 @@ def _between(reference: Floats, vectors: Floats) -> Floats:
         + np.square(reference).sum(axis=1)
         - 2 * (vectors @ reference.T)
     )
-    return np.sqrt(np.maximum(squared, 0))
+    return np.asarray(np.sqrt(np.maximum(squared, 0)), dtype=np.float64)
 
 
 def _side_unit(side: Side, plain: Floats, varied: Floats) -> Unit:

@@ -84,7 +84,7 @@ def _layout(rgb: Tensor) -> Vectors:
     fields = functional.adaptive_avg_pool2d(rgb.mean(1, keepdim=True), _LAYOUT).flatten(1)
     ranks = fields.argsort(dim=1, stable=True).argsort(dim=1, stable=True).double()
     ranks = ranks - ranks.mean(dim=1, keepdim=True)
-    return (ranks / ranks.norm(dim=1, keepdim=True)).float().numpy()
+    return np.asarray(ranks / ranks.norm(dim=1, keepdim=True), dtype=np.float32)
 
 
 def _detail(rgb: Tensor) -> Vectors:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
-from torchvision.models import ResNet
 
 from medxfer import __version__
 from medxfer.cache.room import CacheRoom
@@ -22,7 +23,7 @@ from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
 from medxfer.data.pixel_store import PixelStore
-from medxfer.errors import RunError
+from medxfer.errors import MedxferError, RunError
 from medxfer.evaluation.pictures import Pictures, pieces_of
 from medxfer.explain.depths import Depths
 from medxfer.explain.devices import other_devices
@@ -30,6 +31,7 @@ from medxfer.explain.familiar import Gate, Looks, Unit, fit
 from medxfer.explain.sides import Side, energy, sides
 from medxfer.files import replacing, sha256_of, write_json
 from medxfer.machine import Machine, choose
+from medxfer.models.checkpoint import read_record
 from medxfer.paths import Workspace
 from medxfer.runs.loading import LoadedModel
 from medxfer.runs.store import load_run, run_folder, trained_on
@@ -47,10 +49,10 @@ Progress = tuple[int, int]
 """Pictures done, of how many."""
 
 
-def look(depths: Depths, inputs: Tensor) -> Looks:
-    """What the checks go by of pictures (n, 3, 224, 224) as `to_input` gives them."""
+def look(depths: Depths, inputs: Tensor) -> tuple[Looks, NDArray[np.float64]]:
+    """What the checks go by of pictures (n, 3, 224, 224) as `to_input` gives them, and logits."""
     seen = depths.look(inputs)
-    return Looks(sides(inputs, seen), energy(seen.logits))
+    return Looks(sides(inputs, seen), energy(seen.logits)), seen.logits
 
 
 def gate(
@@ -82,7 +84,9 @@ def making(workspace: Workspace, loaded: LoadedModel) -> Generator[Progress, Non
     manifest = load_manifest(workspace, loaded.config.data)
     trained_on(load_run(workspace, loaded.run), manifest)
     check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION))
-    made = yield from fitting(workspace, loaded.model.to(choose(loaded.config).device), manifest)
+    made = yield from fitting(
+        workspace, Depths(loaded.model, choose(loaded.config).device), manifest
+    )
     try:
         keep(workspace, loaded.run, made, loaded.sha256)
     except OSError as error:
@@ -94,41 +98,90 @@ def making(workspace: Workspace, loaded: LoadedModel) -> Generator[Progress, Non
 
 
 def fitting(
-    workspace: Workspace, model: ResNet, manifest: Manifest
+    workspace: Workspace, depths: Depths, manifest: Manifest
 ) -> Generator[Progress, None, Gate]:
     """Fit the gate of a network that learned from the manifest's training part.
 
-    Yields pictures looked at. It is done where the network is, which is not touched.
+    Yields pictures looked at; nothing is kept.
 
     Raises:
         DataError, ImageError: a file changed or can no longer be read.
         ExplainError: there are too few scans.
     """
-    depths = Depths(model)
-    known = _drawn(manifest, Split.TRAIN, MOST_TRAINING)
+    known = yield from looking(workspace, depths, manifest)
+    return fit(known.training, known.images, known.labels, known.validation, known.varied)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a network makes of its own scans: all that a gate is fitted from."""
+
+    training: Looks
+    images: tuple[str, ...]
+    """Of the training scans, ids; `labels` are their classes."""
+    labels: tuple[str, ...]
+    validation: Looks
+    varied: Looks
+    """The validation scans as other devices might show them."""
+
+
+def looking(
+    workspace: Workspace, depths: Depths, manifest: Manifest
+) -> Generator[Progress, None, Known]:
+    """`fitting` without the fit."""
+    rows = _drawn(manifest, Split.TRAIN, MOST_TRAINING)
     held_out = _drawn(manifest, Split.VALIDATION, MOST_VALIDATION)
-    total = len(known) + (1 + _VARIED) * len(held_out)
+    total = len(rows) + (1 + _VARIED) * len(held_out)
     exact = Machine(depths.device, torch.float32)
     with PixelStore(CacheRoom(workspace.cache), manifest) as store:
-        for _ in store.fill(np.concatenate((known, held_out))):
+        for _ in store.fill(np.concatenate((rows, held_out))):
             yield 0, total
         pictures = Pictures(store, manifest.targets(), exact)
         looks: list[Looks] = []
         done = 0
-        for inputs in _views(pictures, known, held_out):
-            looks.append(look(depths, inputs))
+        for inputs in _views(pictures, rows, held_out):
+            looks.append(look(depths, inputs)[0])
             done += len(inputs)
             yield done, total
     everything = _joined(looks)
-    ends = np.cumsum([len(known), len(held_out)])
-    table = manifest.table.iloc[known]
-    return fit(
-        _cut(everything, 0, ends[0]),
-        table["image"].tolist(),
-        table["label"].tolist(),
-        _cut(everything, ends[0], ends[1]),
-        _cut(everything, ends[1], total),
+    first, second = len(rows), len(rows) + len(held_out)
+    table = manifest.table.iloc[rows]
+    return Known(
+        _cut(everything, 0, first),
+        tuple(table["image"]),
+        tuple(table["label"]),
+        _cut(everything, first, second),
+        _cut(everything, second, total),
     )
+
+
+def make_within(
+    seconds: float,
+    workspace: Workspace,
+    run: str,
+    depths: Depths,
+    manifest: Manifest,
+    give_up: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Fit and keep the gate of a run that has just ended, if that takes no longer than `seconds`.
+
+    Whether it will is told by the first pictures. Without it the gate is made when it is first
+    asked for. Returns whether it was made.
+    """
+    begin = time.monotonic()
+    work = fitting(workspace, depths, manifest)
+    with closing(work), suppress(OSError, MedxferError):
+        while True:
+            try:
+                done, total = next(work)
+            except StopIteration as end:
+                record = read_record(workspace.run(run).checkpoints, run)
+                keep(workspace, run, end.value, record.sha256)
+                return True
+            taken = time.monotonic() - begin
+            if give_up() or taken * (total if done else 1) > seconds * max(done, 1):
+                return False
+    return False
 
 
 def keep(workspace: Workspace, run: str, made: Gate, weights: str) -> None:
