@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,10 @@ class Gate:
         Raises:
             ExplainError: a figure is not a finite number.
         """
-        found = {str(side): self.units[side].of(self._distance(side, looks)) for side in Side}
+        found = {
+            str(side): self.units[side].of(space.distances(looks.sides[side]))
+            for side, space in self._spaces.items()
+        }
         found[CONFIDENCE] = self.units[CONFIDENCE].of(looks.energy)
         if not all(np.isfinite(score).all() for score in found.values()):
             raise ExplainError(
@@ -100,7 +104,7 @@ class Gate:
         """Each picture: familiar or not, by which checks, and the training scans most like it."""
         scores = self.scores(looks)
         score = combined(scores)
-        near = nearest(self.vectors[Side.SHAPE], looks.sides[Side.SHAPE], NEIGHBOURS)
+        near = self._spaces[Side.SHAPE].nearest(looks.sides[Side.SHAPE], NEIGHBOURS)
         usual = self.units[Side.SHAPE].usual
         return [
             Familiarity(
@@ -120,8 +124,9 @@ class Gate:
             for row in range(len(looks))
         ]
 
-    def _distance(self, side: Side, looks: Looks) -> Floats:
-        return distances(side, self.vectors[side], looks.sides[side])
+    @cached_property
+    def _spaces(self) -> dict[Side, Space]:
+        return {side: Space(side, self.vectors[side]) for side in Side}
 
 
 def fit(
@@ -147,24 +152,19 @@ def fit(
             f"Use a data set with {_NEIGHBOUR} or more training images and a validation part.",
         )
     vectors = training.sides
+    spaces = {side: Space(side, vectors[side]) for side in Side}
     units = {
         str(side): _side_unit(
             side,
-            distances(side, vectors[side], validation.sides[side]),
-            distances(side, vectors[side], varied.sides[side]),
+            space.distances(validation.sides[side]),
+            space.distances(varied.sides[side]),
         )
-        for side in Side
+        for side, space in spaces.items()
     }
     units[CONFIDENCE] = _energy_unit(validation.energy, varied.energy)
     gate = Gate(vectors, tuple(images), tuple(labels), units, math.inf, np.empty(0))
-    return Gate(
-        vectors,
-        gate.images,
-        gate.labels,
-        units,
-        limit=_quantile(combined(gate.scores(varied))),
-        known=np.sort(combined(gate.scores(validation))),
-    )
+    limit = _quantile(combined(gate.scores(varied)))
+    return replace(gate, limit=limit, known=np.sort(combined(gate.scores(validation))))
 
 
 def combined(scores: Mapping[str, Floats]) -> Floats:
@@ -172,44 +172,44 @@ def combined(scores: Mapping[str, Floats]) -> Floats:
     return np.asarray(np.max(list(scores.values()), axis=0), dtype=np.float64)
 
 
-def distances(side: Side, reference: Vectors, vectors: Vectors) -> Floats:
-    """(n,): how far vectors (n, d) of a side lie from training vectors (m, d)."""
-    if side is Side.LAYOUT:
-        centre = reference.mean(axis=0, dtype=np.float64)
-        found = np.linalg.norm(vectors.astype(np.float64) - centre, axis=1)
-    elif side is Side.COLOUR:
-        found = _from(reference.astype(np.float64), vectors.astype(np.float64))[:, -1]
-    else:
-        found = nearest(reference, vectors, _NEIGHBOUR)[1][:, -1]
-    return np.asarray(found + _FLOOR.get(side, 1e-9), dtype=np.float64)
+class Space:
+    """The training vectors (m, d) of one side, ready to be compared with.
 
-
-def nearest(reference: Vectors, vectors: Vectors, k: int) -> tuple[NDArray[np.int64], Floats]:
-    """The k nearest of training vectors (m, d) to vectors (n, d): places and distances, (n, k).
-
-    Features are standardised by the training vectors first; of equals the first comes first.
+    Features are standardised by the training vectors, so that each counts alike; those of layout
+    and colour are of one kind and stay as they are.
     """
-    centre = reference.mean(axis=0, dtype=np.float64)
-    spread = reference.std(axis=0, dtype=np.float64)
-    spread = np.maximum(spread, _NEVER * spread.mean()) + 1e-12
-    between = _between((reference - centre) / spread, (vectors - centre) / spread)
-    places = np.argsort(between, axis=1, kind="stable")[:, :k].astype(np.int64)
-    return places, np.take_along_axis(between, places, axis=1)
 
+    def __init__(self, side: Side, reference: Vectors) -> None:
+        self.side = side
+        self._centre = reference.mean(axis=0, dtype=np.float64)
+        self._spread = np.ones(reference.shape[1])
+        if side not in (Side.LAYOUT, Side.COLOUR):
+            spread = reference.std(axis=0, dtype=np.float64)
+            self._spread = np.maximum(spread, _NEVER * spread.mean()) + 1e-12
+        self._reference = self._standardised(reference)
+        self._squared = np.square(self._reference).sum(axis=1)
 
-def _from(reference: Floats, vectors: Floats) -> Floats:
-    """Distances (n, k) from the nearest, rising."""
-    return np.sort(_between(reference, vectors), axis=1)[:, :_NEIGHBOUR]
+    def distances(self, vectors: Vectors) -> Floats:
+        """(n,): how far vectors (n, d) lie from the training scans."""
+        if self.side is Side.LAYOUT:
+            found = np.linalg.norm(self._standardised(vectors), axis=1)
+        else:
+            found = self.nearest(vectors, _NEIGHBOUR)[1][:, -1]
+        return np.asarray(found + _FLOOR.get(self.side, 1e-9), dtype=np.float64)
 
+    def nearest(self, vectors: Vectors, k: int) -> tuple[NDArray[np.int64], Floats]:
+        """The k nearest training vectors to vectors (n, d): places and distances, (n, k).
 
-def _between(reference: Floats, vectors: Floats) -> Floats:
-    """(n, m) Euclidean distances."""
-    squared = (
-        np.square(vectors).sum(axis=1)[:, np.newaxis]
-        + np.square(reference).sum(axis=1)
-        - 2 * (vectors @ reference.T)
-    )
-    return np.asarray(np.sqrt(np.maximum(squared, 0)), dtype=np.float64)
+        Of equals the first comes first.
+        """
+        asked = self._standardised(vectors)
+        squared = np.square(asked).sum(axis=1)[:, np.newaxis] + self._squared
+        between = np.maximum(squared - 2 * (asked @ self._reference.T), 0)
+        places = np.argsort(between, axis=1, kind="stable")[:, :k].astype(np.int64)
+        return places, np.sqrt(np.take_along_axis(between, places, axis=1))
+
+    def _standardised(self, vectors: Vectors) -> Floats:
+        return np.asarray((vectors - self._centre) / self._spread, dtype=np.float64)
 
 
 def _side_unit(side: Side, plain: Floats, varied: Floats) -> Unit:

@@ -31,7 +31,6 @@ from medxfer.events import (
     Started,
     Stopped,
 )
-from medxfer.explain.depths import Depths
 from medxfer.machine import versions
 from medxfer.models import checkpoint
 from medxfer.models.resnet import build, parameters_by_stage
@@ -145,7 +144,7 @@ def _events(
         yield from _tempered(workspace, run)
     if not (stopped or should_stop()):
         patience = _TWENTIETH * (time.monotonic() - begin)
-        make_within(patience, workspace, run, Depths(model), manifest, should_stop)
+        make_within(patience, workspace, run, model, manifest, should_stop)
     seconds = time.monotonic() - begin
     stopped = stopped or should_stop()
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)

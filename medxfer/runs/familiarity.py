@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
+from torchvision.models import ResNet
 
 from medxfer import __version__
 from medxfer.cache.room import CacheRoom
@@ -159,7 +160,7 @@ def make_within(
     seconds: float,
     workspace: Workspace,
     run: str,
-    depths: Depths,
+    model: ResNet,
     manifest: Manifest,
     give_up: Callable[[], bool] = lambda: False,
 ) -> bool:
@@ -169,8 +170,8 @@ def make_within(
     asked for. Returns whether it was made.
     """
     begin = time.monotonic()
-    work = fitting(workspace, depths, manifest)
-    with closing(work), suppress(OSError, MedxferError):
+    with suppress(OSError, MedxferError, torch.OutOfMemoryError):
+        work = fitting(workspace, Depths(model), manifest)
         while True:
             try:
                 done, total = next(work)
@@ -180,6 +181,7 @@ def make_within(
                 return True
             taken = time.monotonic() - begin
             if give_up() or taken * (total if done else 1) > seconds * max(done, 1):
+                work.close()
                 return False
     return False
 

@@ -14,7 +14,7 @@ from medxfer.errors import ExplainError
 from medxfer.explain.agreement import SHIFTS, agreement, views
 from medxfer.explain.depths import DEPTHS, Depths
 from medxfer.explain.devices import other_devices
-from medxfer.explain.familiar import CONFIDENCE, Gate, Looks, combined, distances, fit, nearest
+from medxfer.explain.familiar import CONFIDENCE, Gate, Looks, Space, combined, fit
 from medxfer.explain.sides import Side, energy, sides
 from medxfer.models.preprocessing import to_input
 from medxfer.models.resnet import build
@@ -103,14 +103,15 @@ def test_a_feature_that_never_moved_in_training_does_not_decide_alone() -> None:
     training[:, 3] = 0.25
     asked = training[:1].copy()
     asked[0, 3] += 1e-4  # rounding on another device
-    assert nearest(training, asked, 1)[1][0, 0] < 0.1
+    assert Space(Side.SHAPE, training).nearest(asked, 1)[1][0, 0] < 0.1
 
 
 def test_a_tint_is_far_from_grey_pictures_and_rounding_is_not() -> None:
     grey = np.zeros((40, 4), dtype=np.float32)
     tint = np.array([[0.1, 0.05, 0.05, 0.02], [1e-3, 0, 0, 0]], dtype=np.float32)
-    usual = distances(Side.COLOUR, grey, grey[:1])[0]
-    far, same = distances(Side.COLOUR, grey, tint)
+    space = Space(Side.COLOUR, grey)
+    (usual,) = space.distances(grey[:1])
+    far, same = space.distances(tint)
     assert far > 4 * usual
     assert same < 1.1 * usual
 

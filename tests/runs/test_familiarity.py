@@ -21,16 +21,15 @@ from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN, uncertain_band
-from medxfer.explain.depths import Depths
 from medxfer.explain.familiar import Gate
 from medxfer.paths import Workspace
-from medxfer.runs import familiarity
+from medxfer.runs import decision_log, familiarity
 from medxfer.runs.answering import answering, verdict
+from medxfer.runs.decision_log import TemperatureLine
 from medxfer.runs.decisions import (
     Decisions,
     decide_operating_point,
     decide_sets,
-    decide_temperature,
     decisions,
     judged,
     validation,
@@ -129,8 +128,7 @@ def test_without_the_data_it_learned_from_no_gate_is_made(
 def test_a_run_makes_it_at_its_end_only_if_that_is_cheap(
     workspace: Workspace, loaded: LoadedModel
 ) -> None:
-    manifest, depths = load_manifest(workspace, "small"), Depths(loaded.model)
-    place = (workspace, loaded.run, depths, manifest)
+    place = (workspace, loaded.run, loaded.model, load_manifest(workspace, "small"))
     assert not make_within(0.0, *place)
     assert not make_within(1000.0, *place, lambda: True)
     assert not (workspace.run(loaded.run).root / FILES[0]).exists()
@@ -160,7 +158,8 @@ def test_answers_about_one_picture_are_those_of_evaluation(
     workspace: Workspace, loaded: LoadedModel
 ) -> None:
     place, run = workspace, loaded.run
-    decide_temperature(place, run)
+    hotter = TemperatureLine(value=2.0, on=True, images=8, after_training=False)
+    decision_log.append(place.run(run).decisions, hotter)  # 8 images allow no fit
     decide_operating_point(place, run, choose(validation(place, run), Rule.YOUDEN))
     decide_sets(place, run, 0.2)
     decided = decisions(place, run)
