@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -21,9 +22,14 @@ from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN, uncertain_band
+from medxfer.events import Started
 from medxfer.explain.familiar import Gate
+from medxfer.models import checkpoint
+from medxfer.models.preprocessing import to_input
+from medxfer.models.resnet import build
 from medxfer.paths import Workspace
-from medxfer.runs import decision_log, familiarity
+from medxfer.runs import decision_log, familiarity, journal
+from medxfer.runs import execute as executing
 from medxfer.runs.answering import answering, verdict
 from medxfer.runs.decision_log import TemperatureLine
 from medxfer.runs.decisions import (
@@ -35,7 +41,6 @@ from medxfer.runs.decisions import (
     validation,
 )
 from medxfer.runs.evaluate import evaluated
-from medxfer.runs.execute import execute
 from medxfer.runs.familiarity import gate, make_within, making
 from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.store import create_run
@@ -45,10 +50,24 @@ FILES = ("familiarity.safetensors", "familiarity.json")
 
 @pytest.fixture
 def loaded(workspace: Workspace, small_config: TrainConfig) -> LoadedModel:
+    """A run whose network has seen its pictures, but learned nothing: that takes no time."""
+    manifest = load_manifest(workspace, small_config.data)
     run, _ = create_run(workspace, small_config)
-    assert list(execute(workspace, run))[-1].kind == "finished"
-    for name in FILES:  # whether a run of two seconds had the time for it is chance
-        (workspace.run(run).root / name).unlink(missing_ok=True)
+    paths = workspace.run(run)
+    torch.manual_seed(0)
+    model = build(small_config.depth, 2, small_config.head).train()
+    inputs = [to_input(read_picture(path).pixels) for path in manifest.part(Split.TRAIN).paths()]
+    with torch.no_grad():
+        model(torch.stack(inputs))
+    checkpoint.save(
+        model, paths.checkpoints, depth=small_config.depth, head=small_config.head,
+        classes=manifest.classes, epoch=1,
+    )  # fmt: skip
+    journal.append(paths.events, Started(
+        pid=1, device="cpu", precision="float32", threads=1, versions={}, images={},
+        manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
+        classes=manifest.classes, parameters=1, phases=(), weights="none",
+    ))  # fmt: skip
     return load_model(workspace, run)
 
 
@@ -137,6 +156,17 @@ def test_a_run_makes_it_at_its_end_only_if_that_is_cheap(
     assert list(making(workspace, loaded)) == []
 
 
+def test_a_run_tries_it_when_it_ends(
+    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "_TWENTIETH", 1000.0)
+    run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 1}))
+    assert list(executing.execute(workspace, run))[-1].kind == "finished"
+    found = familiarity.load(workspace, load_model(workspace, run))
+    assert found is not None
+    assert len(found.images) == 16
+
+
 def test_of_many_scans_some_of_each_class_are_drawn_and_always_the_same(
     workspace: Workspace, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +188,7 @@ def test_answers_about_one_picture_are_those_of_evaluation(
     workspace: Workspace, loaded: LoadedModel
 ) -> None:
     place, run = workspace, loaded.run
+    evaluated(place, run, Split.VALIDATION)
     hotter = TemperatureLine(value=2.0, on=True, images=8, after_training=False)
     decision_log.append(place.run(run).decisions, hotter)  # 8 images allow no fit
     decide_operating_point(place, run, choose(validation(place, run), Rule.YOUDEN))
