@@ -39,6 +39,7 @@ from medxfer.models.weights.load import apply
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
 from medxfer.runs.decisions import temper_after_training
+from medxfer.runs.familiarity import make_within
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge
@@ -51,6 +52,8 @@ _RESERVE = 1 << 16
 """Bytes kept on the disk for the last event of a run that fills it."""
 _TIMES_A_SAVE = 20
 """A save is put off until this many times its duration have passed since the one before."""
+_TWENTIETH = 0.05
+"""Of a run's time that may go into what it knows of its own scans; else that is made later."""
 _AFTER_A_STOP = 30
 """Seconds that predictions may take after a stop; what is missing is made when asked for."""
 
@@ -141,6 +144,9 @@ def _events(
             yield PredictionsSaved(split=split, images=len(predictions))
     if config.imbalance is not Imbalance.NONE:
         yield from _tempered(workspace, run)
+    if not (stopped or should_stop()):
+        patience = _TWENTIETH * (time.monotonic() - begin)
+        make_within(patience, workspace, run, model, manifest, should_stop)
     seconds = time.monotonic() - begin
     stopped = stopped or should_stop()
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)

@@ -99,8 +99,26 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
     with Image.open(answer["heatmap"]) as heatmap:
         assert heatmap.width >= 64
+    assert answer["familiarity"]["familiar"] is True
+    assert len(answer["familiarity"]["similar"]) == 5
+    assert answer["agreement"]["shifts"] == 8
     (refused,) = explained["refused"]
     assert "page.png" in refused["reason"]
+    assert refused["familiarity"] is None
+
+    stranger = tmp_path / "photo.png"
+    ramp = Image.linear_gradient("L")
+    Image.merge("RGB", [ramp.rotate(turn) for turn in (0, 90, 180)]).save(stranger)
+    unlike = call("explain", run, stranger, "--out", out, code=2)
+    assert unlike["files"] == []
+    (refused,) = unlike["refused"]
+    assert "unlike the scans" in refused["reason"]
+    assert "--insist" in refused["reason"]
+    assert refused["familiarity"]["familiar"] is False
+    (answer,) = call("explain", run, stranger, "--out", out, "--insist")["files"]
+    assert answer["familiarity"]["familiar"] is False
+    assert answer["prediction"] in imported["classes"]
+    assert "You insisted" in answer["sentence"]
 
 
 def test_a_path_is_imported_and_decoded_on_the_way_and_once(

@@ -1,0 +1,197 @@
+"""What a run says of one picture under all that was decided: the same as its evaluation says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from medxfer.errors import MedxferError
+from medxfer.evaluation.predictions import Predictions
+from medxfer.evaluation.uncertain import UNCERTAIN
+from medxfer.explain.agreement import Agreement, agreement, views
+from medxfer.explain.answer import Familiarity
+from medxfer.explain.depths import Depths
+from medxfer.explain.familiar import Gate
+from medxfer.paths import Workspace
+from medxfer.runs.decisions import Decisions, judged
+from medxfer.runs.familiarity import gate, look
+from medxfer.runs.loading import LoadedModel
+
+_TWO = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer about one picture.
+
+    `probabilities` are those after the temperature, in the order of `classes`; `called` is the
+    index of the class called, by the threshold if there is one. `uncertain` says whether the
+    picture falls into the band that is left to a person, `within` which classes are in its
+    conformal set; both are None where none was decided.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    called: int
+    temperature: float
+    threshold: float | None
+    positive: str | None
+    """The class that the threshold is about; None with more than two classes."""
+    uncertain: bool | None
+    within: tuple[str, ...] | None
+    promised: float | None
+    """How often conformal sets hold the truth, by their calibration."""
+    agreement: Agreement | None
+    """None where the shifted views were not asked about."""
+
+    @property
+    def prediction(self) -> str:
+        """The class called."""
+        return self.classes[self.called]
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        said = f"{self.prediction}, probability {self.probabilities[self.called]:.3f}"
+        if self.threshold is not None and self.positive is not None:
+            said += f"; {self.positive} is called from {self.threshold:.3f} on"
+        if self.uncertain:
+            said += "; within the uncertain band, so a person should look"
+        if self.within is not None:
+            named = ", ".join(self.within) or "no class"
+            said += f"; conformal set: {named}"
+        return f"{said}. {self.agreement.sentence}" if self.agreement else f"{said}."
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the answers of the command line."""
+        return {
+            "prediction": self.prediction,
+            "probabilities": dict(zip(self.classes, self.probabilities, strict=True)),
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "positive": self.positive,
+            "uncertain": self.uncertain,
+            "conformal_set": None if self.within is None else list(self.within),
+            "coverage_promised": self.promised,
+            "agreement": self.agreement and vars(self.agreement) | {"share": self.agreement.share},
+        }
+
+
+def verdict(
+    classes: tuple[str, ...],
+    logits: NDArray[np.float64],
+    decided: Decisions,
+    finding: str | None = None,
+) -> Verdict:
+    """The answer from the logits (n, k) of one picture as it is judged and, behind it, as shifted.
+
+    With one row nothing is said about agreement. `finding` is the positive one of two classes, as
+    in the run's settings.
+
+    Raises:
+        EvaluationError: a logit is not a finite number, or a decision belongs to other classes.
+    """
+    answers = judged(_predictions(classes, logits, finding), decided)
+    called = answers.predicted
+    one = answers.only(np.array([0]))
+    band, sets = decided.band, decided.sets
+    two = len(classes) == _TWO
+    uncertain = bool(band.answers(one)[0] == UNCERTAIN) if band and two else None
+    within = None
+    if sets:
+        held = sets.sets(one)[0]
+        within = tuple(name for name, inside in zip(classes, held, strict=True) if inside)
+    return Verdict(
+        classes=classes,
+        probabilities=tuple(one.probabilities[0].tolist()),
+        called=int(called[0]),
+        temperature=decided.divisor,
+        threshold=answers.threshold,
+        positive=classes[answers.positive] if two else None,
+        uncertain=uncertain,
+        within=within,
+        promised=1 - sets.error_rate if sets else None,
+        agreement=agreement(called, answers.probabilities) if len(logits) > 1 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of one picture: first whether it is familiar, then, if at all, the verdict.
+
+    `familiarity` is None where that cannot be said, for the reason in `unknown`. `verdict` is
+    None where the picture is unfamiliar, or that cannot be said, and nobody insisted.
+    """
+
+    familiarity: Familiarity | None
+    unknown: str
+    verdict: Verdict | None
+
+    @property
+    def sentence(self) -> str:
+        """What is said about familiarity, for a person."""
+        return self.familiarity.sentence if self.familiarity else self.unknown
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A run ready to answer about single pictures; several threads may ask at once."""
+
+    depths: Depths
+    classes: tuple[str, ...]
+    finding: str | None
+    gate: Gate | None
+    unknown: str
+    """Why there is no gate; "" where there is one."""
+
+    def answer(
+        self,
+        pixels: NDArray[np.uint8],
+        decided: Decisions,
+        *,
+        insist: bool = False,
+        shifted: bool = True,
+    ) -> Answer:
+        """Ask about one picture (height, width, 3), 0 to 255, under what is decided now.
+
+        `insist` gives a verdict on an unfamiliar picture too. `shifted` asks about the eight
+        shifted views as well, which takes nine times as long.
+
+        Raises:
+            ExplainError, EvaluationError: the network gave a number that is not finite.
+        """
+        inputs = views(pixels)[: None if shifted else 1]
+        looks, logits = look(self.depths, inputs[:1])
+        familiarity = self.gate.judge(looks)[0] if self.gate else None
+        if not insist and not (familiarity and familiarity.familiar):
+            return Answer(familiarity, self.unknown, None)
+        if shifted:
+            logits = np.concatenate((logits, self.depths.look(inputs[1:]).logits))
+        said = verdict(self.classes, logits, decided, self.finding)
+        return Answer(familiarity, self.unknown, said)
+
+
+def answering(
+    workspace: Workspace, loaded: LoadedModel, tell: Callable[[int, int], None] = lambda *_: None
+) -> Answering:
+    """Make a run ready to answer; its gate is made now if it has none, which `tell` follows."""
+    known, unknown = None, ""
+    try:
+        known = gate(workspace, loaded, tell)
+    except MedxferError as error:
+        unknown = f"Whether this picture is familiar to the run cannot be said. {error}"
+    finding = loaded.config.positive
+    return Answering(Depths(loaded.model), loaded.classes, finding, known, unknown)
+
+
+def _predictions(
+    classes: tuple[str, ...], logits: NDArray[np.float64], finding: str | None
+) -> Predictions:
+    n = len(logits)
+    facts = pd.DataFrame({name: [""] * n for name in ("image", "file", "patient", "split")})
+    return Predictions(classes, facts, np.full(n, -1), logits, finding=finding)
