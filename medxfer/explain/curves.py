@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
 from medxfer.explain.placing import Heat
@@ -99,7 +99,9 @@ def ranks(heat: Heat) -> NDArray[np.int64]:
     in the order of rows they would speak for a map that is hot at the top.
     """
     around = gaussian_filter(heat, _SPREAD, mode="nearest")
-    order = np.lexsort((-around.ravel(), -heat.ravel()))
+    # The sum over the surroundings ends somewhere; how far the nearest heat is does not.
+    distance = distance_transform_edt(heat == 0)
+    order = np.lexsort((distance.ravel(), -around.ravel(), -heat.ravel()))
     places = np.empty(heat.size, dtype=np.int64)
     places[order] = np.arange(heat.size)
     return places.reshape(heat.shape)
