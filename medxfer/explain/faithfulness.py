@@ -151,12 +151,12 @@ def check_map(
     generator = np.random.default_rng(seed)
     view, heat = to_input(pixels), in_view(heatmap)
     heats = [heat, centre_blob(), *(moved(heat, generator) for _ in range(RANDOM))]
-    blank, blurred = curves.ends(view)
-    per_map, places = curves.between(), occlusion.CELLS**2
+    empty = curves.emptied(view)
+    ends, places = 2, occlusion.CELLS**2
+    count = ends + curves.between() * len(heats) + places
     views: Iterator[Tensor] = chain(
-        (view, blank, blurred), curves.altered(view, heats), occlusion.covered(view)
+        (view, empty), curves.altered(view, empty, heats), occlusion.covered(view, empty)
     )
-    count = 3 + per_map * len(heats) + places
     shifts = shifts if again else ()
     done, total = 0, count + len(shifts)
     asking = answers(Still(model), question, views, count)
@@ -167,21 +167,17 @@ def check_map(
             evidence: Floats = end.value
             break
         yield Step(done, total)
-    found = []
+    likenesses = []
     for shift in shifts if again else ():
-        other = again(stability.shifted(pixels, shift))
-        seen = seen_box(pixels.shape[1], pixels.shape[0])
-        found.append(stability.likeness(heatmap, other, shift, seen))
+        likenesses.append(_likeness(pixels, heatmap, again, shift))
         done += 1
         yield Step(done, total)
-    intact = float(evidence[0])
-    pieces = np.split(evidence[3:-places], len(heats))
-    of_maps = [curves.curves(piece, *map(float, evidence[:3])) for piece in pieces]
-    lost = occlusion.loss(intact, evidence[-places:])
+    pieces = np.split(evidence[ends:-places], len(heats))
+    of_maps = [curves.curves(piece, *map(float, evidence[:ends])) for piece in pieces]
+    lost = occlusion.loss(float(evidence[0]), evidence[-places:])
     agreement = occlusion.agreement(occlusion.mean_heat(heat), lost)
-    chance = [
-        occlusion.agreement(occlusion.mean_heat(moved(heat, generator)), lost) for _ in range(MOVED)
-    ]
+    others = (occlusion.mean_heat(moved(heat, generator)) for _ in range(MOVED))
+    as_good = sum(occlusion.agreement(other, lost) >= agreement for other in others)
     return Faithfulness(
         own=of_maps[0],
         centre=of_maps[1],
@@ -189,10 +185,16 @@ def check_map(
         lost=lost,
         agreement=agreement,
         centre_agreement=occlusion.agreement(occlusion.mean_heat(centre_blob()), lost),
-        by_chance=(1 + sum(value >= agreement for value in chance)) / (MOVED + 1),
-        stability=tuple(found),
+        by_chance=(1 + as_good) / (MOVED + 1),
+        stability=tuple(likenesses),
         empty=not heat.any(),
     )
+
+
+def _likeness(pixels: Pixels, heatmap: Heat, again: Mapping, shift: tuple[int, int]) -> float:
+    height, width = heatmap.shape
+    other = again(stability.shifted(pixels, shift))
+    return stability.likeness(heatmap, other, shift, seen_box(width, height))
 
 
 def _again(model: nn.Module, explanation: Explanation, pixels: Pixels) -> Heat:

@@ -1,6 +1,7 @@
 """Occlusion: what does the answer lose when a place is covered? (Zeiler and Fergus 2014)
 
-A second opinion on where the network looks, which needs neither gradients nor activations.
+A second opinion on where the network looks, which needs neither gradients nor activations. A
+place is covered by the blurred picture, as in `curves` and for the same reason.
 """
 
 from __future__ import annotations
@@ -24,22 +25,21 @@ _STEP = CROP / CELLS
 Floats = NDArray[np.float64]
 
 
-def covered(view: Tensor) -> Iterator[Tensor]:
-    """The view (3, 224, 224) with one place after the other in its mean colour, row by row."""
-    blank = view.mean(dim=(1, 2), keepdim=True)
+def covered(view: Tensor, empty: Tensor) -> Iterator[Tensor]:
+    """The view (3, 224, 224) with one place after the other from the empty one, row by row."""
     for rows, columns in _squares():
         hidden = view.clone()
-        hidden[:, rows, columns] = blank
+        hidden[:, rows, columns] = empty[:, rows, columns]
         yield hidden
 
 
-def loss(intact: float, evidence: Floats) -> Floats:
+def loss(whole: float, evidence: Floats) -> Floats:
     """(CELLS, CELLS) what the answer loses in log-odds at each place, 0 where it gains.
 
     `evidence` is that of the `covered` views; what speaks against the target is left out, as in
     a heatmap.
     """
-    return np.maximum(0, intact - evidence).reshape(CELLS, CELLS)
+    return np.maximum(0, whole - evidence).reshape(CELLS, CELLS)
 
 
 def mean_heat(heat: Heat) -> Floats:

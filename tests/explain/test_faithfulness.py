@@ -140,16 +140,17 @@ def test_areas_are_those_of_trapezoids() -> None:
 def test_deletion_takes_the_hottest_first_and_insertion_gives_them_back() -> None:
     view = torch.rand(3, 224, 224, generator=torch.Generator().manual_seed(0))
     heat = np.random.default_rng(0).random((224, 224)).astype(np.float32)
-    blank, blurred = curves.ends(view)
-    assert torch.equal(blank[:, 0, 0], view.mean(dim=(1, 2)))
-    made = list(curves.altered(view, [heat]))
+    empty = curves.emptied(view)
+    assert empty.std() < view.std() / 20  # of noise a wide blur leaves almost nothing
+    torch.testing.assert_close(empty.mean(dim=(1, 2)), view.mean(dim=(1, 2)), rtol=0.01, atol=0)
+    made = list(curves.altered(view, empty, [heat]))
     assert len(made) == curves.between() == 10
     for fraction, deleted, inserted in zip(FRACTIONS[1:-1], made[:5], made[5:], strict=True):
         hottest = torch.from_numpy(heat >= np.quantile(heat, 1 - fraction))
         assert hottest.float().mean() == pytest.approx(fraction, abs=1e-3)
-        agree = (torch.where(hottest, blank, view) == deleted).float().mean()
+        agree = (torch.where(hottest, empty, view) == deleted).float().mean()
         assert agree > 0.9999  # the quantile may fall on a pixel
-        agree = (torch.where(hottest, view, blurred) == inserted).float().mean()
+        agree = (torch.where(hottest, view, empty) == inserted).float().mean()
         assert agree > 0.9999
 
 
@@ -207,7 +208,7 @@ def test_occlusion_finds_the_square() -> None:
     """Every square that covers it costs the answer, none other does."""
     row, column = 80, 150
     model, view = LooksAt(row, column), to_input(picture_of(row, column))
-    hidden = list(occlusion.covered(view))
+    hidden = list(occlusion.covered(view, curves.emptied(view)))
     assert len(hidden) == occlusion.CELLS**2
     evidence = Question(0).evidence(Still(model).logits(torch.stack([view, *hidden]))).numpy()
     lost = occlusion.loss(float(evidence[0]), evidence[1:])
