@@ -157,8 +157,8 @@ def check_map(
     views: Iterator[Tensor] = chain(
         (view, empty), curves.altered(view, empty, heats), occlusion.covered(view, empty)
     )
-    shifts = shifts if again else ()
-    done, total = 0, count + len(shifts)
+    tried = [(again, shift) for shift in shifts] if again else []
+    done, total = 0, count + len(tried)
     asking = answers(Still(model), question, views, count)
     while True:
         try:
@@ -168,8 +168,8 @@ def check_map(
             break
         yield Step(done, total)
     likenesses = []
-    for shift in shifts if again else ():
-        likenesses.append(_likeness(pixels, heatmap, again, shift))
+    for made_by, shift in tried:
+        likenesses.append(_likeness(pixels, heatmap, made_by, shift))
         done += 1
         yield Step(done, total)
     pieces = np.split(evidence[ends:-places], len(heats))

@@ -9,7 +9,6 @@ its own; `LeGrad`, for transformers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,8 +24,6 @@ METHODS: Registry[type[_CAM]] = Registry("heatmap method")
 
 SLOW = frozenset({"scorecam", "smoothgradcam++"})
 """Methods that ask the network again many times: seconds a map, where others take one pass."""
-
-Targets = Callable[[Tensor], Tensor]
 
 METHODS.register("gradcam")(GradCAM)
 METHODS.register("layercam")(LayerCAM)
@@ -69,7 +66,7 @@ class SmoothGradCAMPlusPlus(SmoothGradCAMpp):
         super().__init__(model, layer)
 
     def _get_weights(
-        self, class_idx: int | list[int], scores: Tensor | None = None, eps: float = 1e-8,
+        self, class_idx: int | list[int], _: Tensor | None = None, eps: float = 1e-8,
         **kwargs: Any,
     ) -> list[Tensor]:  # fmt: skip
         (activation,) = self.hook_a
@@ -113,7 +110,7 @@ class FewChannelScoreCAM(ScoreCAM):
 
     @torch.no_grad()
     def _get_weights(
-        self, class_idx: int | list[int] | None, *_: Any, targets: Targets | None = None
+        self, class_idx: int | list[int] | None, *_: Any, targets: Any = None
     ) -> list[Tensor]:
         (activation,) = self.hook_a
         if activation is None:

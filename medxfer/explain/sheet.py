@@ -84,7 +84,8 @@ def tiles_of_cell(
     read or explained says so in its place.
     """
     table = cell(predictions, truth, predicted).head(most)
-    name, tiles = predictions.classes[predicted], []
+    name = predictions.classes[predicted]
+    tiles: list[Tile] = []
     for row in table.to_dict("records"):
         caption = f"{len(tiles) + 1}: {name} {100 * row[f'p({name})']:.1f} %"
         try:
