@@ -40,7 +40,8 @@ _LONGEST_STEM = 100
 @click.option("--insist", is_flag=True,
               help="Answer about scans unlike those the run was trained on, too.")  # fmt: skip
 @click.option("--method", default="gradcam", show_default=True,
-              help="gradcam, gradcam++, layercam or xgradcam.")  # fmt: skip
+              help="gradcam, gradcam++, layercam, xgradcam, "
+              "smoothgradcam++ or scorecam.")  # fmt: skip
 @command
 def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **options: Any) -> int:
     """Predict single scans and save a heatmap of each; a file that cannot be used is refused.

@@ -5,20 +5,18 @@ Grad-CAM (Selvaraju et al. 2017) and its relatives, through torchcam.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
-from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from medxfer.config import Stage
 from medxfer.errors import ExplainError
+from medxfer.explain.holding import alone, full_precision
 from medxfer.explain.methods import METHODS
+from medxfer.explain.placing import Box, Heat, place
 from medxfer.models.freezing import evaluating
 from medxfer.models.preprocessing import seen_box, to_input
 from medxfer.models.resnet import stage_modules
@@ -27,14 +25,6 @@ __all__ = ["METHODS", "SMALLEST_SIDE", "Box", "Explanation", "explain"]
 
 SMALLEST_SIDE = 32
 """Pixels; a smaller picture holds less than the network's first stages look at."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels of the picture."""
-
-Heat = NDArray[np.float32]
-
-_LOCKS: WeakKeyDictionary[nn.Module, Lock] = WeakKeyDictionary()
-_LOCKS_CHANGE = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +35,9 @@ class Explanation:
     most probable class and the one the heatmap is of. `heatmap` is float32 (H, W) in the geometry
     of the picture as given: 1 where the evidence for the target is strongest, 0 where there is
     none and outside `seen`, the box the network saw. `raw_maximum` is the strongest evidence
-    before scaling: when it is 0 nothing speaks for the target and the heatmap is empty.
+    before scaling: when it is 0 nothing speaks for the target and the heatmap is empty (Score-CAM
+    has always something). With `against`, another class, the heatmap is of what speaks for the
+    target rather than for that one: of the difference of their logits.
     """
 
     classes: tuple[str, ...]
@@ -57,6 +49,7 @@ class Explanation:
     seen: Box
     method: str
     stage: Stage
+    against: int | None = None
 
 
 def explain(
@@ -65,14 +58,16 @@ def explain(
     classes: Sequence[str],
     *,
     target: int | None = None,
+    against: int | None = None,
     method: str = "gradcam",
     stage: Stage = Stage.LAYER4,
 ) -> Explanation:
     """The network's answer for `pixels`, uint8 (H, W, 3), and a heatmap at the end of `stage`.
 
-    `target` is the index of the class the heatmap is of; None: the predicted one. The network may
-    be frozen in part or whole, in any mode, and is left as it was found. One explanation of a
-    model is made at a time.
+    `target` is the index of the class the heatmap is of; None: the predicted one. With `against`
+    it shows the logit of `target` minus that of this other class. The network may be frozen in
+    part or whole, in any mode, and is left as it was found. One explanation of a model is made at
+    a time.
 
     Raises:
         ExplainError: the picture is too small or a single grey value, the network's answer is not
@@ -82,16 +77,19 @@ def explain(
     _check_picture(pixels)
     height, width = pixels.shape[:2]
     extractor_type, layer = METHODS[method], _last_layer(model, stage)
-    with _alone(model), evaluating(model), _full_precision(model) as device:
+    with alone(model), evaluating(model), full_precision(model) as device:
         picture = to_input(pixels).unsqueeze(0).to(device)
         # Without a learning parameter nothing else would ask for a gradient.
         picture.requires_grad_()
         with extractor_type(model, layer) as extractor:
             logits = model(picture)
-            _check_answer(logits, classes, target)
+            _check_answer(logits, classes)
             predicted = int(logits.argmax())
             chosen = predicted if target is None else target
-            evidence: Heat = extractor(chosen, logits, normalized=False)[0][0].cpu().numpy()
+            _check_question(classes, chosen, against)
+            wanted = _evidence(chosen, against)
+            maps = extractor(scores=logits, targets=wanted, normalized=False)
+            evidence: Heat = maps[0][0].cpu().numpy()
         probabilities = logits.detach()[0].double().softmax(0).cpu().numpy()
     if not np.isfinite(evidence).all():
         raise ExplainError(
@@ -106,12 +104,20 @@ def explain(
         probabilities=probabilities,
         predicted=predicted,
         target=chosen,
-        heatmap=_place(scaled, seen, height, width),
+        heatmap=place(scaled, seen, height, width),
         raw_maximum=max(strongest, 0.0),
         seen=seen,
         method=method,
         stage=stage,
+        against=against,
     )
+
+
+def _evidence(target: int, against: int | None) -> Callable[[Tensor], Tensor]:
+    """Of logits (k,) the number whose causes the heatmap shows."""
+    if against is None:
+        return lambda logits: logits[target]
+    return lambda logits: logits[target] - logits[against]
 
 
 def _check_picture(pixels: NDArray[np.uint8]) -> None:
@@ -137,7 +143,7 @@ def _last_layer(model: nn.Module, stage: Stage) -> nn.Module:
     return stage_modules(model)[stage][-1]
 
 
-def _check_answer(logits: Tensor, classes: Sequence[str], target: int | None) -> None:
+def _check_answer(logits: Tensor, classes: Sequence[str]) -> None:
     if not logits.isfinite().all():
         raise ExplainError(
             "The model gave no valid number for this picture, so no class is shown.",
@@ -149,46 +155,17 @@ def _check_answer(logits: Tensor, classes: Sequence[str], target: int | None) ->
             f"{', '.join(classes)}.",
             "Use the classes the run was trained on.",
         )
-    if target is not None and not 0 <= target < len(classes):
+
+
+def _check_question(classes: Sequence[str], target: int, against: int | None) -> None:
+    for index in (target, against):
+        if index is not None and not 0 <= index < len(classes):
+            raise ExplainError(
+                f"There is no class number {index}: the model knows {len(classes)}, from 0.",
+                "Choose one of its classes.",
+            )
+    if target == against:
         raise ExplainError(
-            f"There is no class number {target}: the model knows {len(classes)}, from 0.",
-            "Choose one of its classes.",
+            f"The class {classes[target]} cannot be compared with itself.",
+            "Choose another class to compare with.",
         )
-
-
-@contextmanager
-def _alone(model: nn.Module) -> Iterator[None]:
-    """Hold the model's own lock: hooks and modes are the model's, not the caller's."""
-    with _LOCKS_CHANGE:
-        lock = _LOCKS.setdefault(model, Lock())
-    with lock:
-        yield
-
-
-@contextmanager
-def _full_precision(model: nn.Module) -> Iterator[torch.device]:
-    """Gradients on and autocast off, also where the caller had it otherwise; gives the device."""
-    device = next(model.parameters()).device
-    with (
-        torch.inference_mode(mode=False),
-        torch.enable_grad(),
-        torch.autocast(device.type, enabled=False),
-    ):
-        yield device
-
-
-def _place(cells: Heat, seen: Box, height: int, width: int) -> Heat:
-    """Spread `cells` (h, w) bilinearly over the box `seen` of a picture; 0 outside the box."""
-    left, top, right, bottom = seen
-    down = _interpolation(cells.shape[0], top, bottom, height)
-    across = _interpolation(cells.shape[1], left, right, width)
-    return np.asarray(down @ cells @ across.T, dtype=np.float32)
-
-
-def _interpolation(cells: int, start: float, stop: float, length: int) -> Heat:
-    """(length, cells) weights that interpolate cells lying side by side from start to stop."""
-    centre = np.arange(length) + 0.5
-    position = np.clip((centre - start) / (stop - start) * cells - 0.5, 0, cells - 1)
-    weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells)))
-    inside = (centre >= start) & (centre <= stop)
-    return np.asarray(weights * inside[:, None], dtype=np.float32)

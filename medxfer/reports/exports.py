@@ -120,12 +120,19 @@ def heatmap_png(
     """
     name = explanation.classes[explanation.target]
     probability = explanation.probabilities[explanation.target]
-    caption = f"Heatmap of {name} (probability {probability:.3f}) by {explanation.method}"
+    other = explanation.against
+    rather = "" if other is None else f" rather than {explanation.classes[other]}"
+    caption = f"Heatmap of {name} (probability {probability:.3f}){rather} by {explanation.method}"
     if explanation.raw_maximum == 0:
         caption += ": nothing speaks for this class"
     named = [f"Image {last_part(image)}"] if image else []
     overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
     return encode_png(with_footer(overlay, [*named, caption, *stamp.lines]))
+
+
+def sheet_png(sheet: NDArray[np.uint8], caption: str, stamp: Stamp) -> bytes:
+    """A sheet of pictures (H, W, 3) as PNG: caption and stamp burnt in below, no metadata."""
+    return encode_png(with_footer(sheet, [caption, *stamp.lines]))
 
 
 def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") -> str:
@@ -147,6 +154,7 @@ def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") ->
         "probabilities": dict(zip(explanation.classes, probabilities, strict=True)),
         "heatmap": {
             "class": explanation.classes[explanation.target],
+            **_rather(explanation),
             "method": explanation.method,
             "stage": str(explanation.stage),
             "raw_maximum": explanation.raw_maximum,
@@ -156,6 +164,11 @@ def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") ->
         },
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _rather(explanation: Explanation) -> dict[str, str]:
+    other = explanation.against
+    return {} if other is None else {"rather_than": explanation.classes[other]}
 
 
 def _harmless(value: Any) -> Any:

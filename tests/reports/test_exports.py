@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from html import unescape
 from html.parser import HTMLParser
@@ -30,6 +31,7 @@ from medxfer.reports.exports import (
     explanation_json,
     figure_html,
     heatmap_png,
+    sheet_png,
     stamped,
     table_csv,
 )
@@ -336,6 +338,28 @@ def test_json_names_what_the_network_said(mark: Stamp, explanation: Explanation)
         "height": 90,
         "seen": [15.0, 0.0, 105.0, 90.0],
     }
+
+
+def test_a_difference_of_two_classes_is_named_as_one(
+    mark: Stamp, pixels: NDArray[np.uint8], explanation: Explanation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    burnt: list[str] = []
+    monkeypatch.setattr(
+        "medxfer.reports.exports.with_footer",
+        lambda picture, lines: burnt.extend(lines) or with_footer(picture, lines),
+    )
+    other = replace(explanation, against=1)
+    heatmap_png(pixels, other, mark)
+    assert burnt[0] == "Heatmap of NORMAL (probability 0.250) rather than PNEUMONIA by gradcam"
+    assert json.loads(explanation_json(other, mark))["heatmap"]["rather_than"] == "PNEUMONIA"
+
+
+def test_a_sheet_of_pictures_is_stamped(mark: Stamp, pixels: NDArray[np.uint8]) -> None:
+    burnt = np.asarray(Image.open(BytesIO(sheet_png(pixels, "NORMAL taken for ill", mark))))
+    expected = with_footer(pixels, ["NORMAL taken for ill", *mark.lines])
+    np.testing.assert_array_equal(burnt, expected)
+    assert RESEARCH_USE_ONLY in mark.lines
 
 
 def test_tables_do_not_pay_for_torch() -> None:

@@ -26,6 +26,8 @@ METHOD_WORDS = {
     "gradcam++": "Grad-CAM++",
     "layercam": "Layer-CAM",
     "xgradcam": "XGrad-CAM",
+    "smoothgradcam++": "Smooth Grad-CAM++",
+    "scorecam": "Score-CAM",
 }
 
 
