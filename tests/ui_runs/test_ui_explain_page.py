@@ -18,7 +18,10 @@ from medxfer.data.manifest import Split
 from medxfer.evaluation.operating_point import OperatingPoint, Rule
 from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
+from medxfer.runs import decision_log
+from medxfer.runs.decision_log import BandLine, PointLine, TemperatureLine
 from medxfer.runs.decisions import decide_operating_point, looks, open_test
+from medxfer.runs.store import load_run
 from medxfer.ui.explain import serving as explain_serving
 from medxfer.ui.explain.pictures import display_of
 from medxfer.ui.explain.source import Scan
@@ -46,7 +49,8 @@ def run_with_network(home: Workspace, small_data: str, monkeypatch: pytest.Monke
     predictions("val").save(home.run(run).predictions("val"))
     torch.manual_seed(0)
     model = build(Depth.RESNET18, 2, HeadConfig(kind="linear")).eval().requires_grad_(False)
-    loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), None, 4, "0" * 64)  # type: ignore[arg-type]
+    config = load_run(home, run).config
+    loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), config, 4, "0" * 64)
     monkeypatch.setattr("medxfer.runs.loading.load_model", lambda *_: loaded)
     return run
 
@@ -67,6 +71,24 @@ def test_an_image_of_the_data_set_is_explained(
     assert app.selectbox(key="scan-split").value == row["split"]
     assert "A heatmap shows where the network looked" in words(app)
     assert RESEARCH_USE_ONLY in words(app)
+
+
+def test_the_answer_is_the_one_that_evaluation_counts(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open
+) -> None:
+    """Temperature and threshold of the run hold here too; else two pages would disagree."""
+    row = load_manifest(home, small_data).part(Split.TRAIN).table.iloc[0]
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert "As decided for this run" not in words(app)
+    path = home.run(run_with_network).decisions
+    decision_log.append(path, TemperatureLine(value=4.0, on=True, images=20))
+    point = OperatingPoint(Rule.THRESHOLD, 0.999, 0.999, 0.5, 0.5, 20).to_json()
+    decision_log.append(path, PointLine(point=point, temperature=4.0))
+    decision_log.append(path, BandLine(band={"low": 0, "high": 1, "share": 1, "n": 20}, accuracy=1))
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert "temperature 4.00; PNEUMONIA called from 0.999 on" in words(app)
+    assert "the network says NORMAL" in words(app)
+    assert "Uncertain: a person should look" in words(app)
 
 
 def test_validation_is_offered_first(run_with_network: str, open_page: Open) -> None:

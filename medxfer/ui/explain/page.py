@@ -8,6 +8,7 @@ import streamlit as st
 
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
+from medxfer.runs.decisions import decisions
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.explain.serving import answer
 from medxfer.ui.explain.source import Scan
@@ -23,24 +24,28 @@ def draw_scans(place: Workspace, run: RunSummary, scans: Sequence[Scan]) -> None
     """
     if not scans:
         return
+    decided = decisions(place, run.run)
     usable, rows = [], []
     for scan in scans:
         try:
-            name, probability = answer(place, run.run, scan.digest, scan.pixels)
+            said = answer(place, run.run, scan.digest, scan.pixels, decided)
         except MedxferError as error:
             st.caption(f"{plain(scan.name)}:")
             show_problem(error)
             continue
-        usable.append(scan)
-        rows.append({"Scan": scan.name, "Prediction": name, "Probability": probability})
+        usable.append((scan, said))
+        probability = said.probabilities[said.called]
+        called = f"{said.prediction} (a person should look)" if said.uncertain else said.prediction
+        rows.append({"Scan": scan.name, "Prediction": called, "Probability": probability})
     if not usable:
         return
-    shown = _choose(usable, rows) if len(usable) > 1 else usable[0]
-    draw_explanation(place, run, shown)
+    scan, said = usable[_choose(rows) if len(usable) > 1 else 0]
+    draw_explanation(place, run, scan, said)
 
 
-def _choose(scans: Sequence[Scan], rows: Sequence[dict[str, object]]) -> Scan:
-    st.caption(f"{count(len(scans), 'scan')}. Select a row to see its heatmap.")
+def _choose(rows: Sequence[dict[str, object]]) -> int:
+    """The place of the row chosen."""
+    st.caption(f"{count(len(rows), 'scan')}. Select a row to see its heatmap.")
     table = st.dataframe(
         list(rows),
         hide_index=True,
@@ -55,4 +60,4 @@ def _choose(scans: Sequence[Scan], rows: Sequence[dict[str, object]]) -> Scan:
         alt="Uploaded scans with prediction and probability",
     )
     chosen = table.selection.rows
-    return scans[chosen[0]] if chosen and chosen[0] < len(scans) else scans[0]
+    return chosen[0] if chosen and chosen[0] < len(rows) else 0

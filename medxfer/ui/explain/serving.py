@@ -16,6 +16,8 @@ from medxfer.paths import Workspace
 
 if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
+    from medxfer.runs.answering import Verdict
+    from medxfer.runs.decisions import Decisions
     from medxfer.runs.loading import LoadedModel
 
 _MODELS, _EXPLANATIONS, _ANSWERS = 2, 8, 512
@@ -52,15 +54,27 @@ def explained(
     return _explanation(str(place.root), run, digest, target, method, pixels)
 
 
-def answer(place: Workspace, run: str, digest: str, pixels: NDArray[np.uint8]) -> tuple[str, float]:
-    """The predicted class of one picture and its probability; raises as `explained`."""
-    return _answer(str(place.root), run, digest, pixels)
+def answer(
+    place: Workspace, run: str, digest: str, pixels: NDArray[np.uint8], decided: Decisions
+) -> Verdict:
+    """What the run says of one picture under what was decided: as its evaluation would count it.
+
+    Raises:
+        EvaluationError: a decision belongs to other classes; and as `explained`.
+    """
+    from medxfer.runs.answering import verdict
+
+    probabilities = _probabilities(str(place.root), run, digest, pixels)
+    loaded = _model(str(place.root), run)
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    return verdict(loaded.classes, logits[None], decided, loaded.config.positive)
 
 
 @st.cache_data(max_entries=_ANSWERS, show_spinner=False)
-def _answer(root: str, run: str, digest: str, _pixels: NDArray[np.uint8]) -> tuple[str, float]:
-    found = _explanation(root, run, digest, None, "gradcam", _pixels)
-    return found.classes[found.predicted], float(found.probabilities[found.predicted])
+def _probabilities(
+    root: str, run: str, digest: str, _pixels: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    return _explanation(root, run, digest, None, "gradcam", _pixels).probabilities
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")

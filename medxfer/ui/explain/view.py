@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -21,16 +23,20 @@ from medxfer.ui.words import plain, split_word
 
 if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
+    from medxfer.runs.answering import Verdict
 
 _PREDICTED = -1
 _ROW_HEIGHT = 34
 
 
-def draw_explanation(place: Workspace, run: RunSummary, scan: Scan) -> None:
+def draw_explanation(place: Workspace, run: RunSummary, scan: Scan, said: Verdict) -> None:
     """Answer and heatmap of one scan, with the choice of class and method."""
     target, method = _choices(place, run.run)
-    answer = explained(place, run.run, scan.digest, scan.pixels, target, method)
+    of = said.called if target is None else target
+    heat = explained(place, run.run, scan.digest, scan.pixels, of, method)
+    answer = replace(heat, probabilities=np.array(said.probabilities), predicted=said.called)
     _draw_answer(answer, scan)
+    _draw_decided(said)
     left, right = st.columns([2, 3], vertical_alignment="center")
     with left:
         _draw_probabilities(answer)
@@ -81,6 +87,28 @@ def _draw_answer(answer: Explanation, scan: Scan) -> None:
         st.caption(f"What the network says of {plain(scan.name)}.")
     for note in scan.notes:
         st.caption(f"Read with a change: {plain(note)}.")
+
+
+def _draw_decided(said: Verdict) -> None:
+    """What was decided about the run's answers, and what follows for this one."""
+    if said.uncertain:
+        st.warning(
+            "**Uncertain: a person should look.** The probability lies in the band in which this "
+            "run gives no answer.",
+            icon=":material/person_search:",
+        )
+    under = []
+    if said.temperature != 1:
+        under.append(f"temperature {said.temperature:.2f}")
+    if said.threshold is not None and said.positive is not None:
+        under.append(f"{plain(said.positive)} called from {said.threshold:.3f} on")
+    if said.within is not None and said.promised is not None:
+        named = ", ".join(map(plain, said.within)) or "no class"
+        under.append(
+            f"sets that hold the truth in {100 * said.promised:g} % of images: here {named}"
+        )
+    if under:
+        st.caption(f"As decided for this run: {'; '.join(under)}.")
 
 
 def _draw_probabilities(answer: Explanation) -> None:
