@@ -386,8 +386,10 @@ def test_the_picture_is_sent_once_and_another_opens_without_its_heat(
         open_viewer()
         assert 8.3e6 < sum(sizes) < 10e6  # 2048 x 2048 x 2 bytes and the heat
         page.get_by_role("button", name="Show the heatmap").click()
+        fitted = page.locator(".zoom output").text_content() or ""
         page.locator(".panes").focus()
         page.keyboard.press("+")
+        expect(page.locator(".zoom output")).not_to_have_text(fitted)
         zoom = page.locator(".zoom output").text_content() or ""
         before = drawn(page, 1)
         sizes.clear()
