@@ -145,7 +145,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     lines = [machine_line(on_cpu()), "", "Heatmaps of the class of the finding; 95 % intervals "
-             "over patients in brackets.", ""]  # fmt: skip
+             "over patients in brackets. The head is linear, so at the last stage the gradient is "
+             "the same everywhere: XGrad-CAM is Grad-CAM there.", ""]  # fmt: skip
     for name in SETS:
         lines += section(name)
         if asked.verdicts:

@@ -65,6 +65,7 @@ def test_a_map_elsewhere_is_not_supported(row: int, column: int) -> None:
     assert judged(model, pixels, elsewhere).verdict is Verdict.NOT
 
 
+@pytest.mark.slow
 def test_a_random_map_is_called_well_supported_as_seldom_as_promised() -> None:
     """At most once in 20 on average: of 40 more than 5 has a chance of 1 %. Most get nothing."""
     verdicts = []

@@ -20,6 +20,7 @@ from medxfer.errors import ExplainError, UnknownNameError
 from medxfer.explain import heatmap
 from medxfer.explain.heatmap import METHODS, explain
 from medxfer.explain.methods import SLOW, FewChannelScoreCAM, noises
+from medxfer.explain.placing import in_view
 from medxfer.models.preprocessing import seen_box, to_input
 from medxfer.models.resnet import build
 
@@ -184,6 +185,7 @@ def test_the_difference_of_two_classes_has_two_sides(model: ResNet, picture: Pix
     assert not np.logical_and(cells[0] > 0.5, cells[1] > 0.5).any()
 
 
+@pytest.mark.slow
 def test_score_cam_of_all_channels_is_that_of_torchcam(
     model: ResNet, picture: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +197,8 @@ def test_score_cam_of_all_channels_is_that_of_torchcam(
         model(x)
         expected = theirs(1, normalized=False)[0][0]
     assert found.raw_maximum == pytest.approx(float(expected.max()), rel=0.02)
+    cells = in_view(found.heatmap, side=56)
+    assert np.corrcoef(cells.ravel(), expected.numpy().ravel())[0, 1] > 0.99
 
 
 def test_noise_takes_nothing_from_the_programs_random_state(model: ResNet, picture: Pixels) -> None:
