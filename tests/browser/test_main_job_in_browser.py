@@ -31,7 +31,10 @@ def phantoms(tmp_path: Path) -> Path:
 
 
 def import_folder(page: Page, folder: Path) -> None:
-    page.get_by_role("link", name="Import", exact=True).click(timeout=SOON)
+    # A click while the first page is still being drawn, as on a busy machine, gets lost.
+    expect(page.get_by_role("button", name="Import images")).to_be_visible(timeout=SOON)
+    settle(page)
+    page.get_by_role("link", name="Import", exact=True).click()
     box = page.get_by_role("textbox", name="Folder, CSV, ZIP or MedMNIST file")
     box.fill(str(folder), timeout=SOON)
     box.press("Enter")
