@@ -30,7 +30,7 @@ def addresses(workspace: Workspace) -> dict[str, str]:
     runs = list_runs(workspace)
     done = next(run.run for run in runs if run.state is RunState.FINISHED)
     going = next((run.run for run in runs if run.state is RunState.RUNNING), done)
-    ill = load_manifest(workspace, DEMO).part(Split.TEST).table.query("label == 'PNEUMONIA'")
+    ill = load_manifest(workspace, DEMO).part(Split.VALIDATION).table.query("label == 'PNEUMONIA'")
     return {
         "start": "/",
         "data": f"/browse?data={DEMO}",
@@ -68,6 +68,8 @@ def main(address: str, folder: str, *names: str) -> None:
             if name == "import":
                 show_import(page, workspace)
                 page.wait_for_timeout(SETTLED)
+            if name == "explain":
+                page.get_by_role("button", name="Show the heatmap").click()
             page.screenshot(path=SCREENS / f"{name}.png")
         browser.close()
 

@@ -16,7 +16,7 @@ _STAND_IN = "data"
 def draw_form(place: Workspace) -> None:
     st.caption(
         "One folder for each class (inside train, val and test, or not), a CSV with a file and a "
-        "label column, or a MedMNIST file. PNG, JPEG, TIFF and BMP."
+        "label column, or a MedMNIST file. DICOM, PNG, JPEG, TIFF and BMP."
     )
     source = choose_source(place)
     if source is None:

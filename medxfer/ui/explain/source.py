@@ -64,7 +64,7 @@ def read_scan(content: bytes, name: str) -> Scan:
 
 def _uploaded() -> list[Scan]:
     files = st.file_uploader(
-        "One or several scans: PNG, JPEG, TIFF or BMP",
+        "One or several scans: DICOM, PNG, JPEG, TIFF or BMP",
         accept_multiple_files=True,
         max_upload_size=_LARGEST_UPLOAD_MB,
         key="scan-files",
