@@ -1,8 +1,10 @@
-# Two commands: `make app` serves the app, `make test` checks everything that CI checks.
+# `make app` serves the app, `make test` checks what a change should be checked by, `make test-all`
+# everything that CI checks: the long tests too.
 PYTHON ?= python3
 BIN := .venv/bin
+TESTS ?= -m "not long"
 
-.PHONY: app test check format clean
+.PHONY: app test test-all check format clean
 
 app: .venv/.app
 	@$(BIN)/medxfer app
@@ -10,12 +12,15 @@ app: .venv/.app
 test: .venv/.test
 	@$(MAKE) --no-print-directory check
 
+test-all:
+	@$(MAKE) --no-print-directory test TESTS=
+
 check:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 format:
 	$(BIN)/ruff format .

@@ -120,6 +120,7 @@ def test_chest_xray_gives_its_class_away_by_size_and_the_nih_set_does_not(
 
 
 @pytest.mark.data
+@pytest.mark.long
 @pytest.mark.parametrize("place", [(0.04, 0.04), (0.72, 0.9), (0.45, 0.3)])
 def test_a_grey_tag_burnt_into_one_class_is_flagged(
     pack: Callable[[str], Path], workspace: Workspace, tmp_path: Path, place: tuple[float, float]

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 from quiet import no_server_trip, settle
 from viewer_app import CLASSES, SEEN, SIDE, colour, grey, heat
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 FIRST = 30_000
 """Milliseconds: the first page of a server also imports it."""

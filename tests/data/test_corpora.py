@@ -30,7 +30,7 @@ def tried(path: Path) -> str:
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "least"), [("bad-images", 60), ("dicom", 155)])
 def test_every_file_is_decoded_or_refused_in_a_sentence(
     pack: Callable[[str], Path], name: str, least: int
@@ -83,7 +83,7 @@ def test_the_malformed_ones_are_judged_as_their_makers_say(pack: Callable[[str],
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.long
 def test_mutated_files_give_a_picture_or_a_sentence(pack: Callable[[str], Path]) -> None:
     draw = random.Random(0)  # noqa: S311 - no secret
     folder = pack("dicom") / "pydicom" / "test_files"

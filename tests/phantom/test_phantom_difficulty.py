@@ -15,7 +15,7 @@ from medxfer.paths import Workspace
 from medxfer.training.fit import fit
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_epoch_from_scratch_does_not_solve_the_phantoms(workspace: Workspace) -> None:
     folder = workspace.root / "phantoms"
     generate(folder, patients=40, seed=3)

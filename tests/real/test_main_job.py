@@ -14,7 +14,7 @@ import pytest
 from medxfer.data.library import load_manifest
 from medxfer.paths import Workspace
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
+pytestmark = [pytest.mark.data, pytest.mark.long]
 
 Find = Callable[[str], Path]
 
