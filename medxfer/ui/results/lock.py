@@ -67,7 +67,8 @@ def confirm_opening(place: Workspace, runs: tuple[str, ...]) -> None:
     whose = "this run" if len(runs) == 1 else "both runs"
     st.markdown(f"You will see how {whose} did on images that nothing was chosen by. {_COUNTED}")
     st.markdown(
-        "If you change the threshold or the temperature afterwards, looking again counts again."
+        "If you change the threshold, the temperature, the uncertain band or the sets afterwards, "
+        "looking again counts again."
     )
     buttons = st.container(horizontal=True, horizontal_alignment="right")
     if buttons.button("Keep it locked"):
