@@ -91,6 +91,25 @@ def test_the_answer_is_the_one_that_evaluation_counts(
     assert "Uncertain: a person should look" in words(app)
 
 
+def test_a_scan_goes_through_the_network_once(
+    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medxfer.explain import heatmap
+
+    made, explain = [], heatmap.explain
+
+    def counted(*given: object, **named: object) -> Explanation:
+        made.append(1)
+        return explain(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("medxfer.explain.heatmap.explain", counted)
+    app = open_page(EXPLAIN, run=run_with_network)
+    scan = ("once.png", picture(321), "image/png")
+    app.file_uploader(key="scan-files").set_value([scan]).run()
+    assert not app.exception
+    assert len(made) == 1
+
+
 def test_validation_is_offered_first(run_with_network: str, open_page: Open) -> None:
     app = open_page(EXPLAIN, run=run_with_network, image="any")
     assert app.selectbox(key="scan-split").value == Split.VALIDATION

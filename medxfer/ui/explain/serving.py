@@ -51,7 +51,11 @@ def explained(
     Raises:
         ExplainError, RunError, WeightsError: as the core says.
     """
-    return _explanation(str(place.root), run, digest, target, method, pixels)
+    asked = str(place.root), run, digest
+    # The heatmap that the answer was made with is not made again under the number of its class.
+    predicted = int(_probabilities(*asked, pixels).argmax())
+    of = None if target == predicted else target
+    return _explanation(*asked, of, method, pixels)
 
 
 def answer(
