@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -20,10 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from benchmarks.outcome import PeakMemory
+from benchmarks.outcome import PeakMemory, alone
 from benchmarks.packs import HOME, PACKS
 from benchmarks.report import machine_line, write
 from medxfer.audit.audit import run_audit
@@ -121,11 +118,7 @@ def main() -> None:
         "|" + " --- |" * (len(_STEPS) + 5),
     ]  # fmt: skip
     for images in arguments.images:
-        command = [sys.executable, "-m", "benchmarks.audit_growth", "--one", str(images)]
-        done = subprocess.run(  # noqa: S603  (our own module)
-            command, check=True, stdout=subprocess.PIPE, text=True
-        )
-        found = pd.Series(json.loads(done.stdout.splitlines()[-1]))
+        found = alone("benchmarks.audit_growth", images)
         cells = [f"{found[step]:,.1f}" for step in _STEPS]
         cells += [f"{found['audit']:,.1f}", f"{images / found['audit']:,.0f}"]
         cells += [f"{found['memory'] / 1e6:,.0f} MB", f"{found['pairs']:,.0f}"]

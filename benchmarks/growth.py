@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.outcome import held
+from benchmarks.outcome import alone, held
 from benchmarks.packs import HOME, manifest_of
 from benchmarks.report import machine_line, write
 from medxfer.cache.room import CacheRoom
@@ -124,11 +123,7 @@ def main() -> None:
     ]
     first: dict[str, float] = {}
     for images in arguments.images:
-        command = [sys.executable, "-m", "benchmarks.growth", "--one", str(images)]
-        done = subprocess.run(  # noqa: S603  (our own module)
-            command, check=True, capture_output=True, text=True
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = alone("benchmarks.growth", images)
         first = first or found
         cells = [f"{found[name]:,.0f} ({found[name] / first[name]:.2f})" for name in _STEPS]
         cells.append(f"{found['memory'] / 1e6:,.0f} MB")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,3 +79,12 @@ def held() -> int:
         with suppress(psutil.Error):  # a child that ended meanwhile holds nothing
             total += int(process.memory_full_info().pss)
     return total
+
+
+def alone(module: str, size: int) -> dict[str, float]:
+    """What `python -m MODULE --one SIZE` prints as JSON in its last line: a process of its own, so
+    that its peak memory is its own."""
+    command = [sys.executable, "-m", module, "--one", str(size)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
