@@ -1,10 +1,12 @@
 """Does the cost grow with the images and nothing else, and does the memory stay?
 
-`python -m benchmarks.growth [--images 1000 10000 100000]` shows the same radiographs again and
-again as data sets of several sizes (hard links in effect: one file under many names), and measures
-each step of the engine on each: decoding, computing features, an epoch over them, and an epoch of
-learning from pixels, of which only the first batches are taken. Every size runs in a process of its
-own, so that its peak memory is its own. Needs about 80 KB of disk an image for the time it runs.
+`python -m benchmarks.growth [--images 1000 10000 …]` shows the same radiographs again and again as
+data sets of several sizes (hard links in effect: one file under many names), and measures each step
+of the engine on each: decoding, computing features, an epoch over them, and an epoch of learning
+from pixels, of which only the first batches are taken. Every run is a process of its own, so that
+its peak memory is its own, and warms up on a few images first. The runs come in the order given; a
+size given several times is summed up by its median, so that a slow spell of the machine does not
+look like growth. Needs about 80 KB of disk an image for the time it runs.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -38,6 +41,10 @@ from medxfer.training.plan import plan
 from medxfer.training.step import Step
 
 _BATCHES = 24
+_WARM_UP = 200
+_SEEN = 20_000
+"""Images that the epochs over features show at least, so that small sizes are timed long enough."""
+_ORDER = [1000, 10_000, 1000, 10_000, 100_000, 10_000, 1000]
 _STEPS = ("decoding", "features", "epoch over features", "epoch from pixels")
 
 
@@ -80,9 +87,11 @@ def measure(images: int) -> dict[str, float]:
         loss = build_loss(config, [0, 1], 2)
         optimiser = build_optimiser(model, phase, config.optimiser)
         step = Step(lessons.network, loss, optimiser, machine)
-        first = phase.stages[0]
-        batches = list(islice(_times(step, lessons), 2, None if first is Stage.HEAD else _BATCHES))
-        name = "epoch over features" if first is Stage.HEAD else "epoch from pixels"
+        if phase.stages[0] is Stage.HEAD:
+            name, times = "epoch over features", _times(step, lessons, max(1, _SEEN // images))
+        else:
+            name, times = "epoch from pixels", islice(_times(step, lessons, 1), _BATCHES)
+        batches = list(times)[2:]
         found[name] = sum(size for size, _ in batches) / sum(taken for _, taken in batches)
         lessons.close()
     found["memory"] = held()
@@ -90,46 +99,58 @@ def measure(images: int) -> dict[str, float]:
     return found
 
 
-def _times(step: Step, lessons: Lessons) -> Iterator[tuple[int, float]]:
+def _times(step: Step, lessons: Lessons, epochs: int) -> Iterator[tuple[int, float]]:
     """Images and seconds of each batch: fetching and learning together."""
-    batches = lessons.train(1)
-    while True:
-        begin = time.perf_counter()
-        try:
-            inputs, truth, _ = next(batches)
-        except StopIteration:
-            return
-        _, cost = step(inputs, truth)
-        float(cost)
-        yield len(truth), time.perf_counter() - begin
+    begin = time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        for inputs, truth, _ in lessons.train(epoch):
+            _, cost = step(inputs, truth)
+            float(cost)
+            yield len(truth), time.perf_counter() - begin
+            begin = time.perf_counter()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--images", type=int, nargs="+", default=_ORDER)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
+        measure(_WARM_UP)
         print(json.dumps(measure(arguments.one)))
         return
     machine = choose(TrainConfig(data="none"))
-    lines = [
-        machine_line(machine),
-        "",
-        "Images a second, ResNet-18; in brackets against the first row.",
-        "",
-        "| images | " + " | ".join(_STEPS) + " | memory held |",
-        "|" + " --- |" * (len(_STEPS) + 2),
-    ]
-    first: dict[str, float] = {}
+    line = machine_line(machine)
+    runs: dict[int, list[dict[str, float]]] = {}
     for images in arguments.images:
         found = alone("benchmarks.growth", images)
-        first = first or found
-        cells = [f"{found[name]:,.0f} ({found[name] / first[name]:.2f})" for name in _STEPS]
-        cells.append(f"{found['memory'] / 1e6:,.0f} MB")
-        lines.append(f"| {images:,} | " + " | ".join(cells) + " |")
-        print(lines[-1], flush=True)
-    write("growth", machine, lines)
+        runs.setdefault(images, []).append(found)
+        print(f"{images:,}: {found}", flush=True)
+    write("growth", machine, [line, "", *table(runs)])
+
+
+def table(runs: dict[int, list[dict[str, float]]]) -> list[str]:
+    """A row for each size: medians over its runs, against the smallest size, and their range."""
+    lines = [
+        "Images a second, ResNet-18: the median, in brackets its ratio to the first row and the "
+        "lowest and highest run.",
+        "",
+        "| images | runs | " + " | ".join(_STEPS) + " | memory held |",
+        "|" + " --- |" * (len(_STEPS) + 3),
+    ]
+    first = runs[min(runs)]
+    for images, of_size in sorted(runs.items()):
+        cells = []
+        for name in _STEPS:
+            rates = [run[name] for run in of_size]
+            median = statistics.median(rates)
+            ratio = median / statistics.median(run[name] for run in first)
+            cells.append(f"{median:,.0f} ({ratio:.2f}; {min(rates):,.0f} to {max(rates):,.0f})")
+        memory = max(run["memory"] for run in of_size)
+        lines.append(
+            f"| {images:,} | {len(of_size)} | {' | '.join(cells)} | {memory / 1e6:,.0f} MB |"
+        )
+    return lines
 
 
 if __name__ == "__main__":
