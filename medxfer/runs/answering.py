@@ -14,12 +14,12 @@ from medxfer.errors import MedxferError
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN
 from medxfer.explain.agreement import Agreement, agreement, views
-from medxfer.explain.answer import Familiarity
 from medxfer.explain.depths import Depths
-from medxfer.explain.familiar import Gate
+from medxfer.explain.familiarity import Familiarity
+from medxfer.explain.gate import Gate
 from medxfer.paths import Workspace
 from medxfer.runs.decisions import Decisions, judged
-from medxfer.runs.familiarity import gate, look
+from medxfer.runs.gates import gate, look
 from medxfer.runs.loading import LoadedModel
 
 _TWO = 2
