@@ -14,7 +14,7 @@ from medxfer.ui.words import plain, split_word
 if TYPE_CHECKING:
     from medxfer.runs.answering import Verdict
 
-_ROW_HEIGHT = 26
+_ROW_HEIGHT = 34
 
 
 def draw_heading(said: Verdict, scan: Scan) -> None:

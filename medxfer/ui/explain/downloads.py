@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from medxfer.explain.overlay import COLOUR_MAPS
-from medxfer.reports.exports import heatmap_png
-from medxfer.reports.scan import Explained, original_png, scan_html, scan_values
+from medxfer.reports.scan import Explained, original_png, overlay_png, scan_values
+from medxfer.reports.scan_page import scan_html
 from medxfer.reports.stamp import stamp
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.explain.source import Scan
@@ -21,17 +19,11 @@ if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
     from medxfer.runs.answering import Answer
 
-_OPACITY = 0.5
-
 
 def draw_downloads(
     run: RunSummary, scan: Scan, said: Answer, heat: Explanation, checks: Faithfulness | None
 ) -> None:
     """A page with everything, the two pictures, and the figures; each carries its stamp."""
-    verdict = said.verdict
-    if verdict is None:
-        return
-    heat = replace(heat, probabilities=np.array(verdict.probabilities), predicted=verdict.called)
     explained = Explained(scan.name, scan.pixels, scan.notes, said, heat, checks)
     mark = stamp(run)
     name = f"{run.run}-{scan.digest[:8]}-{heat.method}-{heat.target}"
@@ -44,7 +36,7 @@ def draw_downloads(
             ("Page with everything (HTML)", "html", "text/html",
              lambda: scan_html(explained, mark, colour_map)),
             ("Picture under the heatmap (PNG)", "png", "image/png",
-             lambda: heatmap_png(scan.pixels, heat, mark, _OPACITY, colour_map, scan.name)),
+             lambda: overlay_png(explained, mark, colour_map)),
             ("Picture alone (PNG)", "original.png", "image/png",
              lambda: original_png(explained, mark)),
             ("Figures (JSON)", "json", "application/json",

@@ -19,34 +19,32 @@ if TYPE_CHECKING:
     from medxfer.explain.heatmap import Explanation
 
 _COLOURS = {"well supported": "green", "partly supported": "orange"}
+_CERTAIN = 0.9
+"""Probability from which on an answer counts as the network's answer even when blurred."""
 _YES, _NO = ":material/check:", ":material/close:"
-_NEVER = (
-    "A heatmap shows where the network looked, not why, and not that it is right. A wrong "
-    "answer has a heatmap too."
-)
 
 
 def draw_pending(which: str) -> None:
     """Before the checks have ended."""
-    st.caption(f"Heatmap of {which}: being checked, see below. {_NEVER}")
+    st.markdown(f"Heatmap of {which}: being checked …")
 
 
 def draw_verdict(which: str, found: Faithfulness) -> None:
     """The verdict in a line, beside the heatmap it is about."""
     colour = _COLOURS.get(found.verdict, "red")
     st.markdown(f"Heatmap of {which}: :{colour}-badge[{found.verdict}]")
-    st.caption(_NEVER)
 
 
 def draw_unchecked(which: str, error: MedxferError) -> None:
     """Where the checks themselves failed."""
-    st.caption(f"Heatmap of {which}: not checked. {plain(error)}")
+    st.markdown(f"Heatmap of {which}: not checked. {plain(error)}")
 
 
 def draw_checks(found: Faithfulness, heat: Explanation, scan: Scan, mark: Stamp) -> None:
     """The three checks in words, and the figures they go by."""
     for holds, words in _lines(found, heat):
         st.markdown(f"{_YES if holds else _NO} {words}")
+    _draw_blurred(found, heat)
     st.caption(
         "Well supported: all three. Not supported: neither of the first two. A map that has "
         "nothing to do with the answer is called well supported less than once in 20 times."
@@ -64,27 +62,47 @@ def draw_checks(found: Faithfulness, heat: Explanation, scan: Scan, mark: Stamp)
 
 
 def _lines(found: Faithfulness, heat: Explanation) -> list[tuple[bool, str]]:
+    """Whether each check holds, and what came of it."""
     name = plain(heat.classes[heat.target])
-    random = len(found.random)
-    beaten = sum(found.own.gap > other.gap for other in found.random)
     if found.empty:
         return [(False, f"The map is empty: the method finds nothing that speaks for {name}.")]
-    stable = f"{np.mean(found.stability):.2f}" if found.stability else "not tried"
+    beaten = sum(found.own.gap > other.gap for other in found.random)
+    does = "goes" if found.removal_holds else "does not go"
+    hot = "is" if found.occlusion_holds else "is not"
+    stays = "stays" if found.stable else "does not stay"
+    correlation = f"{np.mean(found.stability):.2f}" if found.stability else "not tried"
     return [
-        (found.removal_holds,
-         f"**Removing what it marks.** The answer goes with the marked places more than with those "
-         f"of {beaten} of {random} random maps, and "
-         f"{'no less than' if found.own.gap >= found.centre.gap else 'compared with'} a blob in "
-         f"the centre (gap between the curves {found.own.gap:.2f}, centre "
-         f"{found.centre.gap:.2f})."),
-        (found.occlusion_holds,
-         f"**Covering place by place.** The map is hot where covering the scan costs the answer: "
-         f"rank correlation {found.agreement:.2f}, reached by {100 * found.by_chance:.0f} % of "
-         f"random maps."),
-        (found.stable,
-         f"**Moving the scan a little.** The map stays on the same places: correlation {stable}, "
-         f"at least 0.7 wanted."),
-    ]  # fmt: skip
+        (
+            found.removal_holds,
+            f"**Removing what it marks.** The answer {does} with the marked places more than with "
+            f"others: the gap between the curves is {found.own.gap:.3f}, greater than that of "
+            f"{beaten} of {len(found.random)} random maps; a blob in the centre has "
+            f"{found.centre.gap:.3f}.",
+        ),
+        (
+            found.occlusion_holds,
+            f"**Covering place by place.** The map {hot} hot where covering the scan costs the "
+            f"answer: rank correlation {found.agreement:.2f}, which "
+            f"{100 * found.by_chance:.0f} % of random maps reach too.",
+        ),
+        (
+            found.stable,
+            f"**Moving the scan a little.** The map {stays} on the same places: correlation "
+            f"{correlation}, at least 0.7 wanted.",
+        ),
+    ]
+
+
+def _draw_blurred(found: Faithfulness, heat: Explanation) -> None:
+    """A warning where the answer hardly needs the picture at all."""
+    whole, blurred = found.own.deletion[0], found.own.deletion[-1]
+    if whole >= _CERTAIN and blurred >= _CERTAIN:
+        name = plain(heat.classes[heat.target])
+        st.warning(
+            f"**The answer hardly needs what the scan shows.** With all of it blurred the network "
+            f"still gives {name} {100 * blurred:.0f} %, so no map of single places can explain it.",
+            icon=":material/blur_on:",
+        )
 
 
 def _draw_figures(found: Faithfulness) -> None:

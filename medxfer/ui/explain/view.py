@@ -81,8 +81,9 @@ def draw_scan(
     heat = explained(place, run.run, scan, asked)
     draw_viewer(display_of(heat, scan), key="viewer")
     st.caption(
-        f"{_strength(heat)} The network sees only the outlined square; what lies outside cannot "
-        "change its answer."
+        "A heatmap shows where the network looked, not why, and not that it is right. A wrong "
+        "answer has a heatmap too. The network sees only the outlined square; what lies outside "
+        f"cannot change its answer. {_strength(heat)}"
     )
     _draw_similar(place, run, scan, said)
     evidence = st.expander(
