@@ -181,13 +181,18 @@ def by_hand(threshold: float) -> OperatingPoint:
 
 
 def test_nothing_is_predicted_of_an_unfamiliar_scan_until_the_person_insists(
-    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: judged(familiar=False))
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    images = tuple(load_manifest(home, small_data).part(Split.TRAIN).table["image"][:5])
+    strange = judged(familiar=False, images=images)
+    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: strange)
     app = open_page(EXPLAIN, run=run_with_network)
     app.file_uploader(key="scan-files").set_value([("odd.png", picture(5), "image/png")]).run()
     assert "No prediction: this scan is unlike those the run was trained on" in words(app)
+    assert "more than any of the scans the run knows" in words(app)
     assert "where it is bright and dark" in words(app)
+    assert "The 5 training scans most like it" in words(app)
     for told in ("What the network says", "NORMAL", "PNEUMONIA", "Strongest evidence"):
         assert told not in words(app)
     app.button(key="explain-insist").click().run()

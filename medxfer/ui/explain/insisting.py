@@ -31,16 +31,20 @@ def draw_refusal(run: RunSummary, scan: Scan, said: Answer) -> None:
         )
     else:
         reasons = "".join(f"\n- {plain(check.words)}" for check in said.familiarity.reasons)
-        farther = round(100 * said.familiarity.farther_than)
         st.warning(
-            "**No prediction: this scan is unlike those the run was trained on.** It stands out, "
-            f"more than {farther} of 100 scans the run knows, in{reasons}\n\nIs it the right file, "
-            "body part and view? A network answers with a high probability about anything.",
+            "**No prediction: this scan is unlike those the run was trained on.** It stands out "
+            f"more than {_share(said.familiarity.farther_than)} the run knows, in{reasons}\n\nIs "
+            "it the right file, body part and view? A network answers about anything, often with a "
+            "high probability.",
             icon=":material/block:",
         )
     if st.button("Predict all the same", icon=":material/front_hand:", key="explain-insist"):
         st.session_state.setdefault(_INSISTED, set()).add((run.run, scan.digest))
         st.rerun()
+
+
+def _share(part: float) -> str:
+    return "any of the scans" if part >= 1 else f"{100 * part:.0f} of 100 scans"
 
 
 def draw_familiarity(said: Answer) -> None:

@@ -22,19 +22,30 @@ if TYPE_CHECKING:
     from medxfer.explain.familiarity import Similar
 
 
-def draw_similar(place: Workspace, run: RunSummary, scan: Scan, cases: Sequence[Similar]) -> None:
-    """Pictures of the cases; a click explains one."""
-    labels = Counter(case.label for case in cases)
+def draw_similar(
+    place: Workspace,
+    run: RunSummary,
+    scan: Scan,
+    cases: Sequence[Similar],
+    *,
+    with_labels: bool,
+) -> None:
+    """Pictures of the cases; a click explains one.
+
+    Without labels where nothing is predicted: those of the neighbours would be a prediction.
+    """
+    labels = Counter(case.label for case in cases) if with_labels else Counter()
     told = ", ".join(f"{n} × {plain(label)}" for label, n in labels.most_common())
     st.markdown(
-        f"**The {count(len(cases), 'training scan')} most like it, to the network:** {told}"
+        f"**The {count(len(cases), 'training scan')} most like it, to the network"
+        + (f":** {told}" if told else "**")
     )
     st.caption(
         "What they have in common may be the view or the device rather than the finding. Distance "
         "1 is usual between a scan the run knows and its neighbours."
     )
     try:
-        picked = gallery(list(_tiles(place, run, scan, cases)), key="explain-similar")
+        picked = gallery(list(_tiles(place, run, scan, cases, with_labels)), key="explain-similar")
     except MedxferError as error:
         st.caption(f"They cannot be shown. {plain(error)}")
         return
@@ -44,17 +55,19 @@ def draw_similar(place: Workspace, run: RunSummary, scan: Scan, cases: Sequence[
 
 
 def _tiles(
-    place: Workspace, run: RunSummary, scan: Scan, cases: Sequence[Similar]
+    place: Workspace, run: RunSummary, scan: Scan, cases: Sequence[Similar], with_labels: bool
 ) -> Iterator[Tile]:
-    table = manifest_for(place, run.run).table.set_index("image")
+    table = manifest_for(place, run.run).table
+    wanted = table[table["image"].isin([case.image for case in cases])]
+    rows = {str(row["image"]): row for row in wanted.to_dict("records")}
     for case in cases:
-        if case.image not in table.index:
+        row = rows.get(case.image)
+        if row is None:
             continue
-        row = table.loc[case.image]
         try:
             picture = thumbnail(place, run.data, row)
         except DataError:
             continue
         same = row["sha256"] == scan.digest
         detail = "this very scan" if same else f"distance {case.distance:.1f}"
-        yield Tile(case.image, picture, case.label, detail)
+        yield Tile(case.image, picture, case.label if with_labels else "training scan", detail)

@@ -139,7 +139,8 @@ def _checked(
 
 def _draw_similar(place: Workspace, run: RunSummary, scan: Scan, said: Answer) -> None:
     if said.familiarity is not None and said.familiarity.similar:
-        draw_similar(place, run, scan, said.familiarity.similar)
+        similar, answered = said.familiarity.similar, said.verdict is not None
+        draw_similar(place, run, scan, similar, with_labels=answered)
 
 
 def _strength(heat: Explanation) -> str:
