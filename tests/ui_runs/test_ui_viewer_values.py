@@ -106,6 +106,23 @@ def test_a_window_that_cannot_be_is_left_out(
 @pytest.mark.parametrize(
     ("given", "used"),
     [
+        ((2.0, -1024.0), (2.0, -1024.0)),
+        ((-1.0, 4095.0), (-1.0, 4095.0)),
+        ((0.0, 7.0), (1.0, 0.0)),
+        ((math.nan, 0.0), (1.0, 0.0)),
+        ((1.0, math.inf), (1.0, 0.0)),
+    ],
+)
+def test_values_are_read_out_on_a_scale_that_can_be(
+    given: tuple[float, float], used: tuple[float, float]
+) -> None:
+    sent = settings(Display("a", SCAN, scale=given, unit="HU"))
+    assert (sent["scale"], sent["unit"]) == (used, "HU")
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
         ((0.2, 0.2), 0.2),
         ((0.143, 0.1435), 0.1435),
         ((0.2, 0.4), None),
