@@ -59,6 +59,19 @@ def test_the_digest_tells_pictures_apart_by_values_and_by_shape() -> None:
     assert len(digests) == 4
 
 
+def test_equal_pixels_under_another_window_or_scale_are_another_picture() -> None:
+    """Else the viewer would keep the window of the picture before."""
+    pictures = [
+        Display("a", SCAN),
+        Display("a", SCAN, window=(40, 400)),
+        Display("a", SCAN, window=(40, 400), scale=(1, -1024)),
+        Display("a", SCAN, window=(40, 400), scale=(1, -1024), unit="HU"),
+    ]
+    assert len({pack_picture(picture).label["digest"] for picture in pictures}) == 4
+    renamed = Display("b", SCAN, laterality="L", spacing=(1, 1))
+    assert pack_picture(renamed).label["digest"] == pack_picture(pictures[0]).label["digest"]
+
+
 def test_heat_travels_in_256_steps() -> None:
     heat = HeatLayer(np.array([[-0.2, 0, 0.5, 1, 1.5]], dtype=np.float32), "a", "")
     assert unpacked(pack_heat(heat).payload).ravel().tolist() == [0, 0, 128, 255, 255]
