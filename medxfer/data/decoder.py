@@ -56,10 +56,8 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
         if purpose == "pixels":
             return head, memoryview(_packed(picture))
         head |= _looked_at(picture)
-        if purpose == "stripped" and picture.origin is not None:
-            from medxfer.data.stripping import stripped
-
-            return head, stripped(data, name, picture.origin)
+        if purpose == "stripped":
+            return head, _stripped(picture, data, name)
     except ImageError as error:
         return {"problem": error.problem, "remedy": error.remedy}, b""
     except MemoryError:
@@ -95,6 +93,19 @@ def _described(picture: Picture) -> dict[str, Any]:
             "unit": deep.unit,
         },
     }
+
+
+def _stripped(picture: Picture, data: bytes, name: str) -> bytes:
+    """The file with nothing about whom it shows; b"" of formats that are kept as they are."""
+    if picture.origin is not None:
+        from medxfer.data.stripping import stripped
+
+        return stripped(data, name, picture.origin)
+    if picture.format == "NIfTI":
+        from medxfer.data import nifti
+
+        return nifti.stripped(data, name)
+    return b""
 
 
 def _packed(picture: Picture) -> bytes:

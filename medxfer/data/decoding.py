@@ -74,8 +74,8 @@ def examine(
 ) -> Examined:
     """Decode every file; give the facts of the usable ones, the others with reasons, warnings.
 
-    With `strip` each DICOM file is replaced by its picture and technical tags. Patients become
-    keyed hashes by `secret`. Threads share the work, each with a child process that decodes;
+    With `strip` each DICOM or NIfTI file is replaced by its picture and technical tags. Patients
+    become keyed hashes by `secret`. Threads share the work, each with a child process that decodes;
     `progress` is called with (done, total) and may raise to end the work.
     """
     found: list[Found] = []

@@ -87,8 +87,10 @@ def _deepened(
     if stored.dtype.kind in "iu" and bottom >= 0 and top < STEPS:
         return deep_of(stored.astype(np.uint16), 0.0, 1.0, ends, turned=inverted)
     step = (top - bottom) / (STEPS - 1) or 1.0
-    counts = np.rint((values - bottom) / step).astype(np.uint16)
-    return deep_of(counts, bottom, step, ends, turned=inverted)
+    counts = values - bottom
+    counts /= step
+    steps = np.rint(counts, out=counts).astype(np.uint16)
+    return deep_of(steps, bottom, step, ends, turned=inverted)
 
 
 def _window(values: NDArray[np.float32]) -> tuple[float, float]:

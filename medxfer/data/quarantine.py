@@ -208,8 +208,8 @@ def decoded(data: bytes, name: str, wanted: Wanted) -> Picture:
 def examined(data: bytes, name: str, *, strip: bool) -> tuple[Facts, bytes]:
     """Decode a file's bytes in a child for what there is to know; its pixels stay there.
 
-    With `strip` a DICOM file is given back with its pixels and technical tags alone; all else
-    gives b"".
+    With `strip` a DICOM file is given back with its pixels and technical tags alone, a NIfTI file
+    without its texts; all else gives b"".
 
     Raises:
         ImageError: naming the file and what is wrong with it.

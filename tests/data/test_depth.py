@@ -250,9 +250,9 @@ def test_the_largest_deep_picture_fits_into_the_child(dicom: Encode) -> None:
 
 @pytest.mark.data
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["dicom", "bad-images"])
+@pytest.mark.parametrize(("name", "least"), [("dicom", 85), ("bad-images", 13)])
 def test_real_files_open_on_the_picture_the_network_gets(
-    pack: Callable[[str], Path], name: str
+    pack: Callable[[str], Path], name: str, least: int
 ) -> None:
     deep = 0
     for path in sorted(pack(name).rglob("*")):
@@ -268,4 +268,4 @@ def test_real_files_open_on_the_picture_the_network_gets(
             deep += 1
             off = np.abs(as_shown(picture.deep) - picture.pixels[..., 0])
             assert off.max() <= 1.5, path.name
-    assert deep >= 20
+    assert deep >= least

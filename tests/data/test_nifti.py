@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import sys
 import zlib
 from collections.abc import Callable
@@ -287,6 +288,40 @@ def test_a_table_beside_volumes_says_which_are_not_listed(
     report = import_source(workspace, folder, ImportOptions(name="volumes"))
     assert report.images == 9
     assert any("3 pictures beside the listed ones" in text for text in report.warnings)
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_nothing_that_somebody_typed_is_kept_of_a_zip(
+    tmp_path: Path, workspace: Workspace, second: bool
+) -> None:
+    header = {"descrip": b"ZqDescrip", "aux_file": b"ZqAux", "intent_name": b"ZqIntent"}
+    header |= {} if second else {"db_name": b"ZqDatabase", "data_type": b"ZqType"}
+    kind = nibabel.Nifti2Image if second else nibabel.Nifti1Image
+    for number in range(12):
+        values = np.roll(BODY, number)
+        image = kind(values, RAS)
+        for field, value in header.items():
+            image.header[field] = value
+        extension = nibabel.nifti1.Nifti1Extension("comment", b"ZqExtension")
+        image.header.extensions.append(extension)
+        data = image.to_bytes() + b"ZqTail"
+        name = f"{'sick' if number % 2 else 'well'}/{number}.nii"
+        path = tmp_path / "volumes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if number < 6 else gzip.compress(data))
+    (tmp_path / "volumes" / "sick" / "1_mask.nii").write_bytes(data)
+    (tmp_path / "volumes" / "sick" / "cut.nii").write_bytes(data[:-5000])
+    source = Path(shutil.make_archive(str(tmp_path / "z"), "zip", tmp_path / "volumes"))
+    report = import_source(workspace, source, ImportOptions(name="volumes"))
+    assert report.images == 12
+    manifest = load_manifest(workspace, "volumes")
+    for path in workspace.root.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert b"Zq" not in (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+    assert not list(workspace.root.rglob("*_mask*"))
+    assert not list(workspace.root.rglob("cut.nii"))
+    shown = read(manifest.path("well/8.nii").read_bytes(), deep=True)
+    np.testing.assert_array_equal(meant(shown), as_seen(np.roll(BODY, 8), 5))
 
 
 def test_gzip_bombs_are_stopped_before_they_are_unpacked() -> None:

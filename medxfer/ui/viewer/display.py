@@ -91,9 +91,13 @@ class Parcel:
 
 
 def pack_picture(display: Display) -> Parcel:
-    """The pixels without loss; a colour picture whose three channels are equal as one of grey."""
+    """The pixels without loss; a colour picture whose three channels are equal as one of grey.
+
+    Equal pixels that mean something else, or open on another window, are another picture.
+    """
     pixels = display.pixels
-    return _pack(pixels[..., 0] if _is_grey(pixels) else pixels)
+    meant = repr((display.window, display.scale, display.unit))
+    return _pack(pixels[..., 0] if _is_grey(pixels) else pixels, meant)
 
 
 def pack_heat(heat: HeatLayer) -> Parcel:
@@ -122,11 +126,11 @@ def settings(display: Display) -> dict[str, Any]:
     }
 
 
-def _pack(values: NDArray[Any]) -> Parcel:
+def _pack(values: NDArray[Any], meant: str = "") -> Parcel:
     content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
     height, width, channels = (*values.shape, 1)[:3]
     label = {
-        "digest": hashlib.sha256(content + repr(values.shape).encode()).hexdigest(),
+        "digest": hashlib.sha256(content + f"{values.shape}{meant}".encode()).hexdigest(),
         "width": width,
         "height": height,
         "channels": channels,
