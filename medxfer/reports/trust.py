@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medxfer.reports import svg
 from medxfer.reports.blocks import Block, Chart, Points, Table, number
 
 if TYPE_CHECKING:  # a page that offers downloads must not pay for torch before it has a heatmap
     from medxfer.explain.curves import Curves
-    from medxfer.explain.faithfulness import Faithfulness, Floats
+    from medxfer.explain.faithfulness import Faithfulness
 
 _AXES = ("share of the picture", "probability")
 
@@ -153,9 +154,9 @@ def _charts(checks: Faithfulness) -> tuple[Chart, Chart]:
 def _chart(
     title: str,
     meaning: str,
-    own: Floats,
-    centre: Floats,
-    random: Sequence[Floats],
+    own: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    random: Sequence[NDArray[np.float64]],
 ) -> Chart:
     from medxfer.explain.curves import FRACTIONS
 

@@ -110,7 +110,8 @@ def test_a_difference_at_a_stage_is_checked_and_told_in_full(
     assert "rather than PNEUMONIA by layercam" in text
     assert faithfulness["verdict"] in text
     assert str(tmp_path) not in text
-    assert Image.open(told["heatmap"]).height > 64
+    with Image.open(told["heatmap"]) as drawn:
+        assert drawn.height > 64
 
 
 def test_without_these_options_nothing_of_it_is_made(
