@@ -121,10 +121,10 @@ def _similar(found: Familiarity) -> Table:
 
 def _probabilities(verdict: Verdict) -> Table:
     within = verdict.within
-    rows = tuple(
-        (name, "" if within is None else "yes" if name in within else "no", number(probability))
-        for name, probability in zip(verdict.classes, verdict.probabilities, strict=True)
-    )
+    pairs = tuple(zip(verdict.classes, map(number, verdict.probabilities), strict=True))
+    if within is None:
+        return Table("Classes", ("class", "probability"), pairs)
+    rows = tuple((name, "yes" if name in within else "no", value) for name, value in pairs)
     return Table("Classes", ("class", "in the conformal set", "probability"), rows, words=2)
 
 
@@ -175,8 +175,8 @@ def _pictures(explained: Explained, stamp: Stamp, colour_map: str) -> str:
 
 def _figure(caption: str, alt: str, png: bytes) -> str:
     return (
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
-        f'<img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}"></figure>'
+        f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 

@@ -49,7 +49,7 @@ figure{margin:0;max-width:100%}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
 .pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem;
 align-items:start}
-.pictures img{display:block;width:100%;height:auto}
+.pictures img{display:block;width:100%;height:auto}.pictures figcaption{margin-top:.4rem}
 svg{max-width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,
 "Liberation Sans",sans-serif}
 svg .ink{fill:var(--ink)}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a page that offers downloads must not pay for torch before 
     from medxfer.explain.curves import Curves
     from medxfer.explain.faithfulness import Faithfulness
 
+_BY = " by the checks"
 _AXES = ("share of the picture", "probability")
 
 
@@ -22,7 +23,7 @@ def trust_sentence(checks: Faithfulness | None) -> str:
     """The verdict, for a person; None: the heatmap was not checked."""
     if checks is None:
         return "This heatmap was not checked."
-    return f"Checks of this heatmap: {checks.verdict}."
+    return f"This heatmap is {checks.verdict.removesuffix(_BY)}{_BY}."
 
 
 def trust_points(checks: Faithfulness) -> tuple[str, ...]:

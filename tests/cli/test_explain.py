@@ -99,7 +99,9 @@ def test_a_difference_at_a_stage_is_checked_and_told_in_full(
     assert told["heatmap_class"] == "NORMAL"
     assert len(faithfulness["removal"]["random"]) == 5
     assert len(faithfulness["stability"]["likeness"]) == 4
-    assert told["sentence"].endswith(f"Checks of this heatmap: {faithfulness['verdict']}.")
+    assert told["sentence"].endswith(
+        f"{faithfulness['verdict'].removesuffix(' by the checks')} by the checks."
+    )
     assert (told["answered"], told["insisted"]) == (True, False)
     assert told["run"] == run
     assert told["notice"] == RESEARCH_USE_ONLY
@@ -122,7 +124,7 @@ def test_without_these_options_nothing_of_it_is_made(
     assert told["explanation"]["stage"] == "layer4"
     assert told["heatmap_class"] == told["prediction"]
     assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".png"]
-    assert "Checks of this heatmap" not in told["sentence"]
+    assert "This heatmap is" not in told["sentence"]
 
 
 def test_a_refused_scan_has_its_page_and_no_probability(

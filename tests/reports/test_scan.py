@@ -118,7 +118,7 @@ def test_everything_is_told_as_it_was_found() -> None:
         "notes": ["converted from P to RGB"],
         "sentence": "PNEUMONIA, probability 0.750; PNEUMONIA is called from 0.400 on; conformal "
         "set: PNEUMONIA. Moved by 8 of 224 pixels, 7 of 8 views are called the same; the "
-        "probability lies between 0.500 and 0.800. Checks of this heatmap: well supported.",
+        "probability lies between 0.500 and 0.800. This heatmap is well supported by the checks.",
         "answered": True,
         "insisted": False,
         "caution": "",
@@ -311,7 +311,7 @@ def test_what_the_checks_found_is_told_in_words() -> None:
     )
     flat = curves(np.linspace(1, 0, 7), np.linspace(0, 1, 7))
     failed = checks(own=flat, random=(flat,), by_chance=0.34, stability=(0.2,))
-    assert trust_sentence(failed) == "Checks of this heatmap: not supported by the checks."
+    assert trust_sentence(failed) == "This heatmap is not supported by the checks."
     assert [point.split(":")[0] for point in trust_points(failed)] == [
         "Removal, not passed", "Covering, not passed", "Small shifts, not passed",
     ]  # fmt: skip
