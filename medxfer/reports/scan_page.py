@@ -101,7 +101,7 @@ def _familiar(explained: Explained) -> Iterator[Block]:
     found = explained.answer.familiarity
     if found is not None:
         yield _compared(found)
-        yield _similar(found)
+        yield _similar(found, with_labels=explained.answer.verdict is not None)
 
 
 def _compared(found: Familiarity) -> Table:
@@ -113,10 +113,14 @@ def _compared(found: Familiarity) -> Table:
     return Table("How it was compared", columns, rows, words=2)
 
 
-def _similar(found: Familiarity) -> Table:
+def _similar(found: Familiarity, *, with_labels: bool) -> Table:
+    """Without labels where nothing is predicted: those of the neighbours would be a prediction."""
+    caption, distance = "The training scans most like it", "distance, 1 is usual"
+    if not with_labels:
+        told = tuple((case.image, number(case.distance)) for case in found.similar)
+        return Table(caption, ("training scan", distance), told)
     rows = tuple((case.image, case.label, number(case.distance)) for case in found.similar)
-    columns = ("training scan", "class", "distance, 1 is usual")
-    return Table("The training scans most like it", columns, rows, words=2)
+    return Table(caption, ("training scan", "class", distance), rows, words=2)
 
 
 def _probabilities(verdict: Verdict) -> Table:

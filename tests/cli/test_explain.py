@@ -140,6 +140,7 @@ def test_a_refused_scan_has_its_page_and_no_probability(
     assert PROBABLE not in said.stdout
     assert unlike["answered"] is unlike["insisted"] is False
     assert unlike["familiarity"]["familiar"] is False
+    assert [case["label"] for case in unlike["familiarity"]["similar"]] == [None] * 5
     assert "--insist" in unlike["reason"]
     text = Path(unlike["page"]).read_text()
     assert "Not answered: this picture is unlike" in text
@@ -156,6 +157,7 @@ def test_a_refused_scan_has_its_page_and_no_probability(
     assert told["insisted"] is True
     assert told["image"] == "<b>7.png"
     assert told["caution"].replace("'", "&#x27;") in Path(told["page"]).read_text()
+    assert {case["label"] for case in told["familiarity"]["similar"]} <= {"NORMAL", "PNEUMONIA"}
 
 
 def test_why_it_cannot_be_said_is_told_to_the_person_and_kept_from_the_page(

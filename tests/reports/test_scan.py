@@ -75,6 +75,7 @@ def test_everything_is_told_as_it_was_found() -> None:
     assert len(faithfulness.pop("sentences")) == 3
     assert faithfulness == {
         "verdict": "well supported",
+        "warning": "",
         "empty": False,
         "removal": {
             "passed": True,
@@ -189,6 +190,7 @@ def test_a_refused_scan_has_no_probability_in_any_export(
     for text in (text_of(refused), scan_html(refused, STAMP), *burnt):
         assert "probab" not in text.casefold()
         assert "predict" not in text.casefold()
+        assert "PNEUMONIA" not in text, "a neighbour's label would be a prediction"
     assert any(line.startswith("Not answered: ") for line in burnt)
     assert told["caution"] in scan_html(refused, STAMP)
     with pytest.raises(ValueError, match="no heatmap"):
@@ -318,6 +320,24 @@ def test_what_the_checks_found_is_told_in_words() -> None:
     empty = trust_points(checks(empty=True, stability=()))
     assert empty[0].startswith("The heatmap is empty")
     assert empty[-1] == "Small shifts: not tried."
+
+
+def test_an_answer_that_needs_no_picture_is_a_warning_everywhere(burnt: list[str]) -> None:
+    sure = np.full(7, 0.95)
+    told = scan(checks=checks(own=curves(sure, sure)))
+    warning = (
+        "The answer hardly needs what the picture shows: with all of it blurred the probability is "
+        "still 0.950, so no map of single places can explain it."
+    )
+    assert scan_values(told, STAMP)["faithfulness"]["warning"] == warning
+    assert f"</strong> {warning}</p>" in scan_html(told, STAMP)
+    overlay_png(told, STAMP)
+    assert warning in burnt
+    for last in (0.89, 0.0):
+        own = curves(np.append(sure[:6], last), sure)
+        unsure = scan(checks=checks(own=own))
+        assert scan_values(unsure, STAMP)["faithfulness"]["warning"] == ""
+        assert "hardly needs" not in scan_html(unsure, STAMP)
 
 
 def test_the_exports_do_not_pay_for_torch_before_there_is_a_heatmap() -> None:
