@@ -149,6 +149,8 @@ def _explained(
     scan = Explained(file.name, picture.pixels, picture.notes, answer)
     if answer.verdict is None:
         return scan
+    if answer.unknown:
+        say(f"{scan.image}: {answer.unknown}")
     heat = explained(
         loaded.model, scan.pixels, loaded.classes,
         target=answer.verdict.called if wish.target is None else wish.target,

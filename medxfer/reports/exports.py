@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
@@ -13,7 +12,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from medxfer import RESEARCH_USE_ONLY
 from medxfer.explain.overlay import blend, encode_png
 from medxfer.reports.footer import with_footer
 from medxfer.reports.stamp import Stamp, last_part
@@ -143,42 +141,6 @@ def heatmap_caption(explanation: Explanation) -> str:
 def sheet_png(sheet: NDArray[np.uint8], caption: str, stamp: Stamp) -> bytes:
     """A sheet of pictures (H, W, 3) as PNG: caption and stamp burnt in below, no metadata."""
     return encode_png(with_footer(sheet, [caption, *stamp.lines]))
-
-
-def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") -> str:
-    """An explanation as JSON text, the pixels of picture and heatmap left out.
-
-    Of the picture's name `image` the last part is kept.
-    """
-    height, width = explanation.heatmap.shape
-    probabilities = explanation.probabilities.tolist()
-    value: dict[str, Any] = {
-        "notice": RESEARCH_USE_ONLY,
-        "run": stamp.run,
-        "model": stamp.model,
-        "data": stamp.data,
-        "version": stamp.version,
-        "date": stamp.date,
-        **({"image": last_part(image)} if image else {}),
-        "prediction": explanation.classes[explanation.predicted],
-        "probabilities": dict(zip(explanation.classes, probabilities, strict=True)),
-        "heatmap": {
-            "class": explanation.classes[explanation.target],
-            **_rather(explanation),
-            "method": explanation.method,
-            "stage": str(explanation.stage),
-            "raw_maximum": explanation.raw_maximum,
-            "width": width,
-            "height": height,
-            "seen": list(explanation.seen),
-        },
-    }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _rather(explanation: Explanation) -> dict[str, str]:
-    other = explanation.against
-    return {} if other is None else {"rather_than": explanation.classes[other]}
 
 
 def _harmless(value: Any) -> Any:

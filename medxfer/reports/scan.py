@@ -17,7 +17,7 @@ from medxfer.explain.overlay import encode_png
 from medxfer.reports.exports import heatmap_png
 from medxfer.reports.footer import with_footer
 from medxfer.reports.stamp import Stamp, last_part
-from medxfer.reports.trust import trust_sentence, trust_values
+from medxfer.reports.trust import trust_sentence, trust_values, trust_warning
 
 if TYPE_CHECKING:  # the page that offers these opens before torch is there
     from medxfer.explain.faithfulness import Faithfulness
@@ -64,11 +64,6 @@ class Explained:
         return self.answer.familiarity is not None and self.answer.familiarity.familiar
 
     @property
-    def insisted(self) -> bool:
-        """Whether it was answered although it is unfamiliar, or that cannot be said."""
-        return self.answer.verdict is not None and not self.familiar
-
-    @property
     def familiarity(self) -> str:
         """What is said of that, for a person; no reason that may name other files."""
         if self.answer.familiarity is None:
@@ -110,11 +105,12 @@ class Explained:
 def scan_values(explained: Explained, stamp: Stamp) -> dict[str, Any]:
     """Everything known of a scan but its pixels, for JSON: numbers are finite or null.
 
-    A scan that was refused has none of the keys of a verdict.
+    A scan that was refused has none of the keys of a verdict, and no labels of similar scans:
+    those would be a prediction.
     """
     height, width = explained.pixels.shape[:2]
     answer, checks = explained.answer, explained.checks
-    value = {
+    value: dict[str, Any] = {
         "notice": RESEARCH_USE_ONLY,
         "run": stamp.run,
         "model": stamp.model,
@@ -127,15 +123,13 @@ def scan_values(explained: Explained, stamp: Stamp) -> dict[str, Any]:
         "notes": explained.notes,
         "sentence": explained.sentence,
         "answered": answer.verdict is not None,
-        "insisted": explained.insisted,
+        "insisted": answer.insisted,
         "caution": explained.caution,
-        "familiarity": {"familiar": None, "sentence": explained.familiarity},
+        "familiarity": _familiarity(explained),
         **(answer.verdict.to_json() if answer.verdict else {}),
         "explanation": explained.heat and _explanation(explained.heat),
         "faithfulness": checks and trust_values(checks),
     }
-    if answer.familiarity is not None:
-        value["familiarity"] = answer.familiarity.to_json()
     return {key: _plain(part) for key, part in value.items()}
 
 
@@ -161,11 +155,23 @@ def overlay_png(
     if heat is None or verdict is None:
         raise ValueError("this scan has no heatmap")
     remarks = [trust_sentence(explained.checks), explained.caution]
+    if explained.checks is not None:
+        remarks.append(trust_warning(explained.checks))
     if verdict.uncertain:
         remarks.append("Within the uncertain band, so a person should look.")
     return heatmap_png(
         explained.pixels, heat, stamp, opacity, colour_map, explained.image, remarks=remarks
     )
+
+
+def _familiarity(explained: Explained) -> dict[str, Any]:
+    found = explained.answer.familiarity
+    if found is None:
+        return {"familiar": None, "sentence": explained.familiarity}
+    if explained.answer.verdict is None:
+        unlabelled = [vars(case) | {"label": None} for case in found.similar]
+        return found.to_json() | {"similar": unlabelled}
+    return found.to_json()
 
 
 def _explanation(heat: Explanation) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _familiar(explained: Explained) -> Iterator[Block]:
     found = explained.answer.familiarity
     if found is not None:
         yield _compared(found)
-        yield _similar(found)
+        yield _similar(found, with_labels=explained.answer.verdict is not None)
 
 
 def _compared(found: Familiarity) -> Table:
@@ -113,18 +113,22 @@ def _compared(found: Familiarity) -> Table:
     return Table("How it was compared", columns, rows, words=2)
 
 
-def _similar(found: Familiarity) -> Table:
+def _similar(found: Familiarity, *, with_labels: bool) -> Table:
+    """Without labels where nothing is predicted: those of the neighbours would be a prediction."""
+    caption, distance = "The training scans most like it", "distance, 1 is usual"
+    if not with_labels:
+        told = tuple((case.image, number(case.distance)) for case in found.similar)
+        return Table(caption, ("training scan", distance), told)
     rows = tuple((case.image, case.label, number(case.distance)) for case in found.similar)
-    columns = ("training scan", "class", "distance, 1 is usual")
-    return Table("The training scans most like it", columns, rows, words=2)
+    return Table(caption, ("training scan", "class", distance), rows, words=2)
 
 
 def _probabilities(verdict: Verdict) -> Table:
     within = verdict.within
-    rows = tuple(
-        (name, "" if within is None else "yes" if name in within else "no", number(probability))
-        for name, probability in zip(verdict.classes, verdict.probabilities, strict=True)
-    )
+    pairs = tuple(zip(verdict.classes, map(number, verdict.probabilities), strict=True))
+    if within is None:
+        return Table("Classes", ("class", "probability"), pairs)
+    rows = tuple((name, "yes" if name in within else "no", value) for name, value in pairs)
     return Table("Classes", ("class", "in the conformal set", "probability"), rows, words=2)
 
 
@@ -175,8 +179,8 @@ def _pictures(explained: Explained, stamp: Stamp, colour_map: str) -> str:
 
 def _figure(caption: str, alt: str, png: bytes) -> str:
     return (
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
-        f'<img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}"></figure>'
+        f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{b64encode(png).decode()}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medxfer.reports import svg
-from medxfer.reports.blocks import Block, Chart, Points, Table, number
+from medxfer.reports.blocks import Block, Chart, Points, Table, Text, Tone, number
 
 if TYPE_CHECKING:  # a page that offers downloads must not pay for torch before it has a heatmap
     from medxfer.explain.curves import Curves
-    from medxfer.explain.faithfulness import Faithfulness, Floats
+    from medxfer.explain.faithfulness import Faithfulness
 
+_BY = " by the checks"
+_CERTAIN = 0.9
+"""Probability from which on an answer counts as the network's answer even when blurred."""
 _AXES = ("share of the picture", "probability")
 
 
@@ -21,7 +25,18 @@ def trust_sentence(checks: Faithfulness | None) -> str:
     """The verdict, for a person; None: the heatmap was not checked."""
     if checks is None:
         return "This heatmap was not checked."
-    return f"Checks of this heatmap: {checks.verdict}."
+    return f"This heatmap is {checks.verdict.removesuffix(_BY)}{_BY}."
+
+
+def trust_warning(checks: Faithfulness) -> str:
+    """What is said where the answer hardly needs the picture at all; else ""."""
+    whole, blurred = float(checks.own.deletion[0]), float(checks.own.deletion[-1])
+    if min(whole, blurred) < _CERTAIN:
+        return ""
+    return (
+        "The answer hardly needs what the picture shows: with all of it blurred the probability "
+        f"is still {blurred:.3f}, so no map of single places can explain it."
+    )
 
 
 def trust_points(checks: Faithfulness) -> tuple[str, ...]:
@@ -39,6 +54,7 @@ def trust_values(checks: Faithfulness) -> dict[str, Any]:
     return {
         "verdict": str(checks.verdict),
         "sentences": list(trust_points(checks)),
+        "warning": trust_warning(checks),
         "empty": checks.empty,
         "removal": {
             "passed": checks.removal_holds,
@@ -81,7 +97,9 @@ def trust_blocks(checks: Faithfulness) -> tuple[Block, ...]:
              number(checks.centre_agreement), ""),
         ),
     )  # fmt: skip
-    return (Points(trust_points(checks)), *_charts(checks), table)
+    warning = trust_warning(checks)
+    warned = (Text(warning, Tone.WARNING),) if warning else ()
+    return (*warned, Points(trust_points(checks)), *_charts(checks), table)
 
 
 def _removal(checks: Faithfulness) -> str:
@@ -153,9 +171,9 @@ def _charts(checks: Faithfulness) -> tuple[Chart, Chart]:
 def _chart(
     title: str,
     meaning: str,
-    own: Floats,
-    centre: Floats,
-    random: Sequence[Floats],
+    own: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    random: Sequence[NDArray[np.float64]],
 ) -> Chart:
     from medxfer.explain.curves import FRACTIONS
 

@@ -23,6 +23,7 @@ def test_the_page_fits_800_pixels_and_asks_for_nothing(
     classes = (LONG, "PNEUMONIA")
     told = scan(
         name=f"{LONG}.png",
+        notes=(LONG,),
         pixels=pixels(900, 1300),
         heat=heat(900, 1300, classes=classes),
         answer=Answer(familiarity(False), "", verdict(classes=classes, within=classes)),
@@ -42,6 +43,7 @@ def test_the_page_fits_800_pixels_and_asks_for_nothing(
     assert left["width"] > 300
     assert right["width"] > 300
     assert left["x"] + left["width"] <= right["x"], "side by side"
+    assert left["y"] == right["y"]
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
     assert said == [], "the content policy had nothing to refuse"

@@ -99,7 +99,9 @@ def test_a_difference_at_a_stage_is_checked_and_told_in_full(
     assert told["heatmap_class"] == "NORMAL"
     assert len(faithfulness["removal"]["random"]) == 5
     assert len(faithfulness["stability"]["likeness"]) == 4
-    assert told["sentence"].endswith(f"Checks of this heatmap: {faithfulness['verdict']}.")
+    assert told["sentence"].endswith(
+        f"{faithfulness['verdict'].removesuffix(' by the checks')} by the checks."
+    )
     assert (told["answered"], told["insisted"]) == (True, False)
     assert told["run"] == run
     assert told["notice"] == RESEARCH_USE_ONLY
@@ -110,7 +112,8 @@ def test_a_difference_at_a_stage_is_checked_and_told_in_full(
     assert "rather than PNEUMONIA by layercam" in text
     assert faithfulness["verdict"] in text
     assert str(tmp_path) not in text
-    assert Image.open(told["heatmap"]).height > 64
+    with Image.open(told["heatmap"]) as drawn:
+        assert drawn.height > 64
 
 
 def test_without_these_options_nothing_of_it_is_made(
@@ -121,7 +124,7 @@ def test_without_these_options_nothing_of_it_is_made(
     assert told["explanation"]["stage"] == "layer4"
     assert told["heatmap_class"] == told["prediction"]
     assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".png"]
-    assert "Checks of this heatmap" not in told["sentence"]
+    assert "This heatmap is" not in told["sentence"]
 
 
 def test_a_refused_scan_has_its_page_and_no_probability(
@@ -137,6 +140,7 @@ def test_a_refused_scan_has_its_page_and_no_probability(
     assert PROBABLE not in said.stdout
     assert unlike["answered"] is unlike["insisted"] is False
     assert unlike["familiarity"]["familiar"] is False
+    assert [case["label"] for case in unlike["familiarity"]["similar"]] == [None] * 5
     assert "--insist" in unlike["reason"]
     text = Path(unlike["page"]).read_text()
     assert "Not answered: this picture is unlike" in text
@@ -153,6 +157,7 @@ def test_a_refused_scan_has_its_page_and_no_probability(
     assert told["insisted"] is True
     assert told["image"] == "<b>7.png"
     assert told["caution"].replace("'", "&#x27;") in Path(told["page"]).read_text()
+    assert {case["label"] for case in told["familiarity"]["similar"]} <= {"NORMAL", "PNEUMONIA"}
 
 
 def test_why_it_cannot_be_said_is_told_to_the_person_and_kept_from_the_page(

@@ -75,6 +75,7 @@ def test_everything_is_told_as_it_was_found() -> None:
     assert len(faithfulness.pop("sentences")) == 3
     assert faithfulness == {
         "verdict": "well supported",
+        "warning": "",
         "empty": False,
         "removal": {
             "passed": True,
@@ -118,7 +119,7 @@ def test_everything_is_told_as_it_was_found() -> None:
         "notes": ["converted from P to RGB"],
         "sentence": "PNEUMONIA, probability 0.750; PNEUMONIA is called from 0.400 on; conformal "
         "set: PNEUMONIA. Moved by 8 of 224 pixels, 7 of 8 views are called the same; the "
-        "probability lies between 0.500 and 0.800. Checks of this heatmap: well supported.",
+        "probability lies between 0.500 and 0.800. This heatmap is well supported by the checks.",
         "answered": True,
         "insisted": False,
         "caution": "",
@@ -189,6 +190,7 @@ def test_a_refused_scan_has_no_probability_in_any_export(
     for text in (text_of(refused), scan_html(refused, STAMP), *burnt):
         assert "probab" not in text.casefold()
         assert "predict" not in text.casefold()
+        assert "PNEUMONIA" not in text, "a neighbour's label would be a prediction"
     assert any(line.startswith("Not answered: ") for line in burnt)
     assert told["caution"] in scan_html(refused, STAMP)
     with pytest.raises(ValueError, match="no heatmap"):
@@ -311,13 +313,31 @@ def test_what_the_checks_found_is_told_in_words() -> None:
     )
     flat = curves(np.linspace(1, 0, 7), np.linspace(0, 1, 7))
     failed = checks(own=flat, random=(flat,), by_chance=0.34, stability=(0.2,))
-    assert trust_sentence(failed) == "Checks of this heatmap: not supported by the checks."
+    assert trust_sentence(failed) == "This heatmap is not supported by the checks."
     assert [point.split(":")[0] for point in trust_points(failed)] == [
         "Removal, not passed", "Covering, not passed", "Small shifts, not passed",
     ]  # fmt: skip
     empty = trust_points(checks(empty=True, stability=()))
     assert empty[0].startswith("The heatmap is empty")
     assert empty[-1] == "Small shifts: not tried."
+
+
+def test_an_answer_that_needs_no_picture_is_a_warning_everywhere(burnt: list[str]) -> None:
+    sure = np.full(7, 0.95)
+    told = scan(checks=checks(own=curves(sure, sure)))
+    warning = (
+        "The answer hardly needs what the picture shows: with all of it blurred the probability is "
+        "still 0.950, so no map of single places can explain it."
+    )
+    assert scan_values(told, STAMP)["faithfulness"]["warning"] == warning
+    assert f"</strong> {warning}</p>" in scan_html(told, STAMP)
+    overlay_png(told, STAMP)
+    assert warning in burnt
+    for last in (0.89, 0.0):
+        own = curves(np.append(sure[:6], last), sure)
+        unsure = scan(checks=checks(own=own))
+        assert scan_values(unsure, STAMP)["faithfulness"]["warning"] == ""
+        assert "hardly needs" not in scan_html(unsure, STAMP)
 
 
 def test_the_exports_do_not_pay_for_torch_before_there_is_a_heatmap() -> None:
