@@ -50,7 +50,7 @@ def marks_hash(manifest: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def mark_of(manifest: Manifest, row: Mapping[str, Any], height: int, width: int) -> Mask:
+def mark_of(manifest: Manifest, row: Mapping[Any, Any], height: int, width: int) -> Mask:
     """Where the finding of one row of the manifest is, (height, width) as its picture.
 
     Raises:
@@ -80,7 +80,7 @@ def _mask(manifest: Manifest, file: str, height: int, width: int) -> Mask:
     return np.asarray(grey > int(grey.max()) // 2)
 
 
-def _box(row: Mapping[str, Any], height: int, width: int) -> Mask:
+def _box(row: Mapping[Any, Any], height: int, width: int) -> Mask:
     left, top, across, down = (_number(row, name) for name in BOX)
     columns = slice(max(0, round(left)), max(0, round(left + across)))
     rows = slice(max(0, round(top)), max(0, round(top + down)))
@@ -95,7 +95,7 @@ def _box(row: Mapping[str, Any], height: int, width: int) -> Mask:
     return mask
 
 
-def _number(row: Mapping[str, Any], name: str) -> float:
+def _number(row: Mapping[Any, Any], name: str) -> float:
     text = str(row.get(name, "")).strip()
     try:
         value = float(text)
