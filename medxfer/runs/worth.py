@@ -128,8 +128,9 @@ class Checks(BaseModel):
         last = list(self.likeness.values())[-1]
         images = "1 image" if self.pictures == 1 else f"{self.pictures} images"
         figure = (
-            f"with all weights made random, the maps of {images} are like the real ones by "
-            f"{_number(last)}, where 1 is the same map and {ALIKE:g} the limit"
+            f"with all its weights made random, its maps of {images} have a likeness of "
+            f"{_number(last)} to the real ones, where 1 is the same map and less than {ALIKE:g} is "
+            "asked for"
         )
         match self.depends:
             case Dependence.YES:
