@@ -138,8 +138,8 @@ def _with_masks(table: pd.DataFrame, locator: Locator) -> tuple[pd.DataFrame, tu
     lost = named & ((found == "") | (found == table["file"]))
     masks = written.where(~named, found).mask(lost, "")
     notes = [
-        f"{int(lost.sum()):,} masks that the table names are not there, such as "
-        f"{written[lost].iloc[0]}: these images count as without a mask."
+        f"Masks that the table names and that are not there: {int(lost.sum()):,}, such as "
+        f"{written[lost].iloc[0]}. These images count as without a mask."
     ] if lost.any() else []  # fmt: skip
     return table.assign(**{MASK: masks}), tuple(notes)
 

@@ -75,7 +75,7 @@ class MeanOfClass:
         used = self.mean.count
         of = f"{used:,} of {self.among:,}" if used < self.among else f"{used:,}"
         how = "called" if self.called else "of the class"
-        empty = f"; {self.mean.empty:,} of the heatmaps are empty" if self.mean.empty else ""
+        empty = f"; empty heatmaps: {self.mean.empty:,}" if self.mean.empty else ""
         return (
             f"Mean of {of} {split.words} images {how} {self.name}, beside it the same under their "
             f"mean heatmap of {self.name} ({METHOD_NAMES.get(self.method, self.method)}){empty}."
@@ -102,7 +102,7 @@ class Sheet:
             f"answers first. Each beside itself under its heatmap of {self.called} "
             f"({METHOD_NAMES.get(self.method, self.method)})."
         )
-        return f"{said} {self.unreadable} could not be used." if self.unreadable else said
+        return f"{said} Could not be used: {self.unreadable}." if self.unreadable else said
 
 
 def mean_of_class(

@@ -62,10 +62,10 @@ class OnMarks(BaseModel):
         """For a person, what matters most first; no file is named."""
         left = list[str]()
         if self.unusable:
-            left.append(f"{self.unusable:,} marked images could not be used.")
+            left.append(f"Marked images that could not be used: {self.unusable:,}.")
         if self.unseen:
             left.append(
-                f"In {self.unseen:,} the mark lies wholly outside the square that the network sees."
+                f"Images whose mark lies outside the square that the network sees: {self.unseen:,}."
             )
         if not self.pictures:
             return ("No marked finding could be compared with a heatmap.", *left)
@@ -73,7 +73,7 @@ class OnMarks(BaseModel):
         of = f" (drawn at random from {self.marked:,})" if told < self.marked else ""
         return (
             f"The hottest point lies on the marked finding in {percent(self.pointing)} of "
-            f"{self.pictures:,} images{of}; the centre of the picture would in "
+            f"{_images(self.pictures)}{of}; the centre of the picture would in "
             f"{percent(self.centre_pointing)}. {_better(self.pointing_gain)}",
             f"{percent(self.energy)} of the heat lies inside the marks; of a round spot in the "
             f"centre it would be {percent(self.centre_energy)}, of heat spread evenly "
@@ -126,11 +126,10 @@ class Checks(BaseModel):
                 "of this part has a heatmap that is not empty."
             )
         last = list(self.likeness.values())[-1]
-        images = "1 image" if self.pictures == 1 else f"{self.pictures} images"
         figure = (
-            f"with all its weights made random, its maps of {images} have a likeness of "
-            f"{_number(last)} to the real ones, where 1 is the same map and less than {ALIKE:g} is "
-            "asked for"
+            f"with all its weights made random, its maps of {_images(self.pictures)} have a "
+            f"likeness of {_number(last)} to the real ones, where 1 is the same map and less than "
+            f"{ALIKE:g} is asked for"
         )
         match self.depends:
             case Dependence.YES:
@@ -155,6 +154,10 @@ def percent(figure: Estimate) -> str:
     if figure.low is None or figure.high is None:
         return said
     return f"{said} ({100 * figure.low:.0f} to {100 * figure.high:.0f} %)"
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"
 
 
 def _number(figure: Estimate) -> str:

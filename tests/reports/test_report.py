@@ -277,7 +277,7 @@ def test_checks_of_heatmaps_are_told_where_they_were_made(tmp_path: Path) -> Non
         assert "0.88 (0.60 to 1.00)" in text
         assert "50 % (25 to 75 %) of 8 images" in text
         assert "Layer-CAM at layer4, on validation images" in text
-        assert "1 marked images could not be used" in text
+        assert "Marked images that could not be used: 1" in text
         assert FILE_WORD not in text
         assert "0.81" not in text, "of the test part, which is closed"
     open_test(place, run, "page")

@@ -188,7 +188,7 @@ def test_an_image_that_changed_is_left_out_and_counted(
     assert found is not None
     assert (found.pictures, found.unusable, found.blank) == (3, 2, 5)
     assert found.reason == "val-ill-0.png changed or vanished since the import."
-    assert "2 marked images could not be used." in found.sentences
+    assert "Marked images that could not be used: 2." in found.sentences
     assert not [sentence for sentence in found.sentences if ".png" in sentence]
 
 
@@ -295,7 +295,7 @@ def test_where_the_heat_lies_is_said() -> None:
     assert "at the top right: 100 % of it" in corner.sentence
     assert "9.0 times as much as if it were spread evenly (11 %)" in corner.sentence
     assert "such as a side marker" in corner.sentence
-    assert "1 of the heatmaps are empty" in corner.caption(Split.VALIDATION)
+    assert "empty heatmaps: 1" in corner.caption(Split.VALIDATION)
     middle = np.zeros((224, 224), np.float32)
     middle[100:120, 100:120] = 50
     mean.add(np.zeros((224, 224, 3), np.uint8), middle)
@@ -320,7 +320,7 @@ def test_a_picture_that_is_gone_has_its_place_on_the_sheet(tmp_path: Path) -> No
     (made.folder / "val-ill-0.png").unlink()
     found = sheet_of_cell(made.workspace, made.run, 0, 0)
     assert found.unreadable == 1
-    assert "1 could not be used" in found.caption(Split.VALIDATION)
+    assert "Could not be used: 1." in found.caption(Split.VALIDATION)
     for file in made.folder.glob("val-ill-*.png"):
         file.unlink()
     with pytest.raises(ExplainError, match=r"None of 5 images can be used\. val-ill"):

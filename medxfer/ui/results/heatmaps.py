@@ -22,7 +22,7 @@ from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.likeness import likeness_figure, likeness_table
 from medxfer.ui.results.mean import draw_mean
-from medxfer.ui.words import duration, plain, when
+from medxfer.ui.words import count, duration, plain, when
 
 
 def draw_heatmaps(result: Result) -> None:
@@ -127,7 +127,7 @@ def _draw_terms(checks: Checks) -> None:
     said = (
         f"{method} at {checks.stage}, made {when(checks.made)}. In exact terms: cascading "
         "randomisation of the weights from the head to the stem (Adebayo et al. 2018), heatmaps of "
-        f"the class called in {checks.pictures} images of different patients, likeness by "
+        f"the class called in {count(checks.pictures, 'image')}, one a patient, likeness by "
         "Spearman's rank correlation"
     )
     if checks.marks is not None:

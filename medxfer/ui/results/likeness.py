@@ -51,7 +51,7 @@ def likeness_figure(checks: Checks) -> go.Figure:
     )  # fmt: skip
     figure.add_hline(
         y=ALIKE, line={"color": MUTED, "width": 1.5, "dash": "dot"},
-        annotation_text="half alike: the limit for all random", annotation_position="top right",
+        annotation_text=f"limit with all stages random: {ALIKE:g}", annotation_position="top right",
     )  # fmt: skip
     figure.update_xaxes(title="stages whose weights are random", tickangle=-30)
     figure.update_yaxes(
@@ -67,4 +67,5 @@ def likeness_figure(checks: Checks) -> go.Figure:
 def _ends(figure: Estimate) -> tuple[float, float, float]:
     """Value, low and high; a point where there is no interval, as of one image."""
     value = figure.value if figure.value is not None else 0.0
-    return value, *(value if end is None else end for end in (figure.low, figure.high))
+    low, high = (value if end is None else end for end in (figure.low, figure.high))
+    return value, low, high
