@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from medxfer.data.picture import Picture, Wanted
 from medxfer.data.quarantine import SECONDS
 from medxfer.data.readers import decode
@@ -48,10 +50,11 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     """The head and the body of the answer to one file."""
     name, purpose = question["name"], question["purpose"]
     try:
-        picture = decode(data, name, Wanted(question["at_least"], question["frame"]))
+        wanted = Wanted(question["at_least"], question["frame"], question["deep"])
+        picture = decode(data, name, wanted)
         head = _described(picture)
         if purpose == "pixels":
-            return head, memoryview(picture.pixels.tobytes())
+            return head, memoryview(_packed(picture))
         head |= _looked_at(picture)
         if purpose == "stripped" and picture.origin is not None:
             from medxfer.data.stripping import stripped
@@ -71,6 +74,7 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
 
 def _described(picture: Picture) -> dict[str, Any]:
     height, width, _ = picture.pixels.shape
+    deep = picture.deep
     return {
         "width": width,
         "height": height,
@@ -79,8 +83,26 @@ def _described(picture: Picture) -> dict[str, Any]:
         "notes": picture.notes,
         "reduction": picture.reduction,
         "frames": picture.frames,
+        "frame": picture.frame,
         "origin": picture.origin and asdict(picture.origin),
+        "spacing": picture.spacing,
+        "spacing_note": picture.spacing_note,
+        "deep": deep
+        and {
+            "window": deep.window,
+            "slope": deep.slope,
+            "intercept": deep.intercept,
+            "unit": deep.unit,
+        },
     }
+
+
+def _packed(picture: Picture) -> bytes:
+    """The pixels, and behind them the grey values beyond 8 bits, if there are any."""
+    if picture.deep is None:
+        return picture.pixels.tobytes()
+    arrays = (picture.pixels, picture.deep.values)
+    return b"".join(np.ascontiguousarray(array).data for array in arrays)
 
 
 def _looked_at(picture: Picture) -> dict[str, Any]:

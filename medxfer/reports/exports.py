@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,22 @@ def heatmap_png(
     opacity: float = 0.5,
     colour_map: str = "inferno",
     image: str = "",
+    *,
+    remarks: Sequence[str] = (),
 ) -> bytes:
     """A picture (H, W, 3) under its heatmap as PNG: stamp burnt in below, no metadata.
 
-    Of the picture's name `image` the last part is kept.
+    Of the picture's name `image` the last part is kept. `remarks` stand between what the heatmap
+    is of and the stamp.
     """
+    named = [f"Image {last_part(image)}"] if image else []
+    overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
+    lines = [*named, heatmap_caption(explanation), *remarks, *stamp.lines]
+    return encode_png(with_footer(overlay, lines))
+
+
+def heatmap_caption(explanation: Explanation) -> str:
+    """Of which class a heatmap is, how probable that is, and how it was made."""
     name = explanation.classes[explanation.target]
     probability = explanation.probabilities[explanation.target]
     other = explanation.against
@@ -125,9 +137,7 @@ def heatmap_png(
     caption = f"Heatmap of {name} (probability {probability:.3f}){rather} by {explanation.method}"
     if explanation.raw_maximum == 0:
         caption += ": nothing speaks for this class"
-    named = [f"Image {last_part(image)}"] if image else []
-    overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
-    return encode_png(with_footer(overlay, [*named, caption, *stamp.lines]))
+    return caption
 
 
 def sheet_png(sheet: NDArray[np.uint8], caption: str, stamp: Stamp) -> bytes:

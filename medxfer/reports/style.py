@@ -46,6 +46,9 @@ thead th.n{white-space:normal}
 .charts{display:flex;flex-wrap:wrap;gap:1rem 2rem;margin:1rem 0}
 figure{margin:0;max-width:100%}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
+.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem;
+align-items:start}
+.pictures img{display:block;width:100%;height:auto}
 svg{max-width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,
 "Liberation Sans",sans-serif}
 svg .ink{fill:var(--ink)}

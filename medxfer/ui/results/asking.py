@@ -39,14 +39,14 @@ def ask_network(ask: Callable[[Tell], object]) -> None:
             st.button("Stop", icon=":material/stop:", key="stop-asking")
             st.caption("Stay on this page until it is done.", width="stretch")
         try:
-            ask(_Bar(bar.progress))
+            ask(Bar(bar.progress))
         except MedxferError as error:
             show_problem(error)
             return
     st.rerun()
 
 
-class _Bar:
+class Bar:
     """Draws how far the work is, a few times a second."""
 
     def __init__(self, draw: Callable[..., object]) -> None:
