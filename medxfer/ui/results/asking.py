@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +15,16 @@ from medxfer.ui.words import duration, number
 
 _DRAW_SECONDS = 0.3
 _FIRST_GUESS_SECONDS = 2
+_REMEMBERED = 8
+
+
+@st.cache_resource(max_entries=_REMEMBERED, show_spinner=False)
+def remembered(key: tuple[object, ...]) -> list[Any]:
+    """Where what was asked for under a key is put, to be drawn after; empty until then.
+
+    The least recently used is forgotten when there are many.
+    """
+    return []
 
 
 def ask_network(ask: Callable[[Tell], object]) -> None:
