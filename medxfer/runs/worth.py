@@ -14,6 +14,10 @@ from medxfer.evaluation.estimate import Estimate
 SCHEMA = 1
 ALIKE = 0.5
 """Rank correlation; maps of wholly random weights must be less like the real ones than that."""
+_NO_MARKS = (
+    "No image of this part has a mask or a box, so whether the heatmaps lie on findings cannot be "
+    "said."
+)
 METHOD_NAMES = {
     "gradcam": "Grad-CAM",
     "gradcam++": "Grad-CAM++",
@@ -116,7 +120,7 @@ class Checks(BaseModel):
     @property
     def sentences(self) -> tuple[str, ...]:
         """For a person: dependence on the weights, then the marks."""
-        return (self._dependence, *(self.marks.sentences if self.marks else ()))
+        return (self._dependence, *(self.marks.sentences if self.marks else (_NO_MARKS,)))
 
     @property
     def _dependence(self) -> str:

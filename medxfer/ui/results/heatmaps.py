@@ -94,9 +94,7 @@ def _draw_checks(result: Result, checks: Checks) -> None:
         st.caption(f"The first that could not be used: {plain(checks.marks.reason)}")
     if checks.marks is None:
         st.caption(
-            f"No {result.split.words} image has a mask or a box, so whether the heatmaps lie on "
-            "findings cannot be said. A column `mask`, or four box columns, in the table that is "
-            "imported would tell."
+            "A column `mask`, or the four box columns, in the table that is imported would tell."
         )
     if checks.likeness:
         with st.container(horizontal=True, gap="large"):
