@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from medxfer.config import Stage
-from medxfer.ui.explain.serving import METHOD_WORDS, Asked
+from medxfer.runs.worth import METHOD_NAMES
+from medxfer.ui.explain.serving import Asked
 from medxfer.ui.words import plain
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def choose_heatmap(said: Verdict) -> Asked:
         )  # fmt: skip
         method = st.selectbox(
             "Method", list(METHODS), key="explain-method",
-            format_func=lambda name: METHOD_WORDS.get(name, name),
+            format_func=lambda name: METHOD_NAMES.get(name, name),
         )  # fmt: skip
         stage = st.selectbox(
             "Stage of the network", list(_STAGE_WORDS), key="explain-stage",
@@ -56,5 +57,5 @@ def heatmap_words(classes: tuple[str, ...], asked: Asked) -> str:
     """Which heatmap it is, in Markdown."""
     other = "" if asked.against is None else f" rather than {plain(classes[asked.against])}"
     stage = "" if asked.stage is Stage.LAYER4 else f", {asked.stage}"
-    method = METHOD_WORDS.get(asked.method, asked.method)
+    method = METHOD_NAMES.get(asked.method, asked.method)
     return f"{plain(classes[asked.target])}{other} ({method}{stage})"

@@ -13,8 +13,9 @@ from medxfer.errors import MedxferError
 from medxfer.explain.overlay import blend
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
+from medxfer.runs.worth import METHOD_NAMES
 from medxfer.ui.explain.choices import heatmap_words
-from medxfer.ui.explain.serving import METHOD_WORDS, Asked, explained
+from medxfer.ui.explain.serving import Asked, explained
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.frame import show_problem
 
@@ -29,7 +30,7 @@ def draw_methods(
     from medxfer.explain.methods import METHODS, SLOW
 
     words = {
-        name: METHOD_WORDS.get(name, name) + (" (takes seconds)" if name in SLOW else "")
+        name: METHOD_NAMES.get(name, name) + (" (takes seconds)" if name in SLOW else "")
         for name in METHODS
     }
     chosen = st.multiselect(

@@ -32,15 +32,6 @@ _MODELS, _EXPLANATIONS, _ANSWERS, _CHECKED = 2, 8, 512, 16
 """Kept at once; a heatmap of a large scan takes tens of megabytes, an answer nothing."""
 _TRIED, _CHECKS = "familiarity-tried", "explain-checks"
 
-METHOD_WORDS = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "layercam": "Layer-CAM",
-    "xgradcam": "XGrad-CAM",
-    "smoothgradcam++": "Smooth Grad-CAM++",
-    "scorecam": "Score-CAM",
-}
-
 
 @dataclass(frozen=True)
 class Asked:

@@ -59,7 +59,7 @@ def _tiles(
 ) -> Iterator[Tile]:
     table = manifest_for(place, run.run).table
     wanted = table[table["image"].isin([case.image for case in cases])]
-    rows = {str(row["image"]): row for row in wanted.to_dict("records")}
+    rows = {row["image"]: {str(key): row[key] for key in row} for row in wanted.to_dict("records")}
     for case in cases:
         row = rows.get(case.image)
         if row is None:

@@ -13,6 +13,7 @@ from medxfer.paths import Workspace
 from medxfer.reports.stamp import stamp
 from medxfer.runs.decisions import Decisions
 from medxfer.runs.summary import RunSummary
+from medxfer.runs.worth import METHOD_NAMES
 from medxfer.ui.explain.answers import (
     draw_agreement,
     draw_decided,
@@ -26,7 +27,6 @@ from medxfer.ui.explain.insisting import draw_familiarity, draw_refusal, insiste
 from medxfer.ui.explain.methods import draw_methods
 from medxfer.ui.explain.pictures import display_of
 from medxfer.ui.explain.serving import (
-    METHOD_WORDS,
     Asked,
     answering_of,
     checked,
@@ -146,7 +146,7 @@ def _draw_similar(place: Workspace, run: RunSummary, scan: Scan, said: Answer) -
 def _strength(heat: Explanation) -> str:
     name = plain(heat.classes[heat.target])
     if heat.raw_maximum <= 0:
-        method = METHOD_WORDS.get(heat.method, heat.method)
+        method = METHOD_NAMES.get(heat.method, heat.method)
         return (
             f"{method} finds nothing that raises {name}, so this map is empty. Another method may "
             "show one."
