@@ -32,12 +32,12 @@ from medxfer.config import Depth, TrainConfig
 from medxfer.data.manifest import Split
 from medxfer.data.readers import read_picture
 from medxfer.explain.depths import Depths
-from medxfer.explain.familiar import CONFIDENCE, Gate, Looks, combined, fit
+from medxfer.explain.gate import CONFIDENCE, Gate, Looks, combined, fit
 from medxfer.explain.sides import Side
 from medxfer.machine import choose
 from medxfer.models.preprocessing import to_input
 from medxfer.runs.execute import execute
-from medxfer.runs.familiarity import Known, look, looking
+from medxfer.runs.gates import Known, look, looking
 from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.store import create_run
 

@@ -81,10 +81,49 @@ def held() -> int:
     return total
 
 
+class Child:
+    """`python -m MODULE --one SIZE` in a process of its own, so that its peak memory is its own.
+
+    It prints one line of JSON when it is ready, and one for each line it is sent.
+    """
+
+    def __init__(self, module: str, size: int) -> None:
+        command = [sys.executable, "-m", module, "--one", str(size)]
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def answer(self) -> dict[str, float]:
+        """The next line it prints.
+
+        Raises:
+            ValueError: it ended instead.
+        """
+        found: dict[str, float] = json.loads(self._process.stdout.readline())  # type: ignore[union-attr]
+        return found
+
+    def ask(self) -> dict[str, float]:
+        """Send a line; raises as `answer`."""
+        print(file=self._process.stdin, flush=True)
+        return self.answer()
+
+    def end(self) -> None:
+        """Send nothing more, and wait until it has ended."""
+        self._process.communicate()
+
+
 def alone(module: str, size: int) -> dict[str, float]:
-    """What `python -m MODULE --one SIZE` prints as JSON in its last line: a process of its own, so
-    that its peak memory is its own."""
-    command = [sys.executable, "-m", module, "--one", str(size)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    """What a `Child` says when it is ready."""
+    with Child(module, size) as child:
+        return child.answer()

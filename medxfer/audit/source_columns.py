@@ -9,6 +9,7 @@ import pandas as pd
 from medxfer.audit.groups import Group, Kind, number_group, text_group
 from medxfer.data.columns import is_usual
 from medxfer.data.manifest import COLUMNS, OWN, Manifest
+from medxfer.data.marks import MARK_COLUMNS
 
 _NUMBERS_SHARE = 0.95
 _ID_SHARE = 0.5
@@ -76,6 +77,8 @@ def _useless(
     different = values.nunique()
     if different <= 1:
         return "the same for every image"
+    if column in MARK_COLUMNS:
+        return "where the finding is marked"
     if _says_label(column, values, table["label"]):
         return "the class itself"
     if _is_copy(column, values, table):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +11,23 @@ import click
 
 from medxfer import RESEARCH_USE_ONLY
 from medxfer.cli.output import Counter, Session, command, say
+from medxfer.config import Stage
 from medxfer.errors import MedxferError, WorkspaceError
 from medxfer.files import replacing
 
 if TYPE_CHECKING:  # torch takes seconds, which `--help` need not spend
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from medxfer.explain.faithfulness import Faithfulness
     from medxfer.explain.heatmap import Explanation
-    from medxfer.runs.answering import Answer, Verdict
+    from medxfer.reports.scan import Explained
+    from medxfer.runs.answering import Answering
+    from medxfer.runs.decisions import Decisions
     from medxfer.runs.loading import LoadedModel
 
 REFUSED = 2
 _INSIST = "Look whether it is the right file, or answer all the same with --insist."
 _LONGEST_STEM = 100
 """Bytes."""
+_STAGES = [str(stage) for stage in Stage if stage is not Stage.HEAD]
 
 
 @click.command()
@@ -37,11 +40,20 @@ _LONGEST_STEM = 100
     help="Folder for the heatmaps; made if absent.",
 )
 @click.option("--class", "target", help="Class the heatmap is of (else the predicted one).")
+@click.option("--against", help="Show what speaks for the class rather than for this other one.")
 @click.option("--insist", is_flag=True,
               help="Answer about scans unlike those the run was trained on, too.")  # fmt: skip
 @click.option("--method", default="gradcam", show_default=True,
-              help="gradcam, gradcam++, layercam, xgradcam, "
+              help="gradcam, layercam, xgradcam, gradcam++, "
               "smoothgradcam++ or scorecam.")  # fmt: skip
+@click.option("--stage", type=click.Choice(_STAGES), default=str(Stage.LAYER4), show_default=True,
+              help="Where in the network the heatmap is made: later is coarser, and closer to the "
+              "answer.")  # fmt: skip
+@click.option("--check", "checked", is_flag=True,
+              help="Check how far to trust each heatmap: some seconds a scan.")  # fmt: skip
+@click.option("--html", "pages", is_flag=True,
+              help="Save an HTML page of each scan, too, those refused as unlike the run's "
+              "included.")  # fmt: skip
 @command
 def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **options: Any) -> int:
     """Predict single scans and save a heatmap of each; a file that cannot be used is refused.
@@ -50,8 +62,8 @@ def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **op
 
     Exit code 2 if any file was refused; the others are answered all the same.
     """
-    from medxfer.data.readers import read_picture
-    from medxfer.reports.exports import heatmap_png
+    from medxfer.reports.scan import overlay_png, scan_values
+    from medxfer.reports.scan_page import scan_html
     from medxfer.reports.stamp import stamp
     from medxfer.runs.answering import answering
     from medxfer.runs.decisions import decisions
@@ -60,7 +72,7 @@ def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **op
 
     mark = stamp(load_run(session.workspace, run).summary)
     loaded = load_model(session.workspace, run)
-    target = _class_index(loaded.classes, options["target"])
+    wish = _wish(loaded.classes, options)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -71,78 +83,126 @@ def explain(session: Session, run: str, files: tuple[Path, ...], out: Path, **op
     decided = decisions(session.workspace, run)
     answers, refused = [], []
     for number, file in enumerate(files, start=1):
+        image = out / f"{number:03d}-{_short(file.stem)}-{wish.method}.png"
+        page = image.with_suffix(".html") if options["pages"] else None
         try:
-            pixels = read_picture(file).pixels
-            answer = ready.answer(pixels, decided, insist=options["insist"])
-            if answer.verdict is None:
-                refused.append(_refused(file, f"{answer.sentence} {_INSIST}", answer))
+            scan = _explained(loaded, ready, decided, file, wish)
+            if page is not None:
+                _save(page, scan_html(scan, mark).encode(), file)
+            told = scan_values(scan, mark)
+            # An export keeps to itself which files of the data set are gone; the person may know.
+            told["familiarity"]["sentence"] = _text(scan.answer.sentence)
+            told |= {"file": _text(file), "page": page and _text(page)}
+            if scan.heat is None:
+                refused.append(told | {"reason": _unlike(scan)})
                 continue
-            image = out / f"{number:03d}-{_short(file.stem)}-{options['method']}.png"
-            heat = _heatmap(loaded, pixels, answer.verdict, target, options["method"])
-            _save(image, heatmap_png(pixels, heat, mark, image=file.name), file)
-            answers.append(_values(file, answer, heat, image))
+            _save(image, overlay_png(scan, mark), file)
+            answers.append(told | _drawn(image, scan.heat))
         except MedxferError as error:
-            refused.append(_refused(file, str(error)))
+            say(f"Refused: {error}")
+            told = {"file": _text(file), "page": None, "reason": _text(error), "familiarity": None}
+            refused.append(told)
     values = {"run": run, "files": answers, "refused": refused, "notice": RESEARCH_USE_ONLY}
-    lines = [f"{line['file']}: {line['sentence']} Heatmap {line['heatmap']}" for line in answers]
+    lines = [_line(told) for told in answers]
     session.answer(values, "\n".join([*lines, RESEARCH_USE_ONLY]))
     return REFUSED if refused else 0
 
 
-def _heatmap(
-    loaded: LoadedModel,
-    pixels: NDArray[np.uint8],
-    verdict: Verdict,
-    target: int | None,
-    method: str,
-) -> Explanation:
-    """The heatmap of the class called, unless another is wanted; its figures are the verdict's."""
-    import numpy as np
+@dataclass(frozen=True)
+class _Wish:
+    """What is wanted of every scan; without `target` the heatmap is of the class called."""
 
+    target: int | None
+    against: int | None
+    method: str
+    stage: Stage
+    insist: bool
+    checked: bool
+
+
+def _wish(classes: tuple[str, ...], options: dict[str, Any]) -> _Wish:
+    """What cannot be had of any scan is refused before the first one is looked at."""
+    from medxfer.explain.methods import METHODS
+
+    target = _class_index(classes, options["target"])
+    against = _class_index(classes, options["against"])
+    if target is not None and target == against:
+        raise MedxferError(
+            f"The class '{classes[target]}' cannot be compared with itself.",
+            "Name another class with --against.",
+        )
+    METHODS[options["method"]]  # raises for one that is not there
+    stage, insist, checked = Stage(options["stage"]), options["insist"], options["checked"]
+    return _Wish(target, against, options["method"], stage, insist, checked)
+
+
+def _explained(
+    loaded: LoadedModel, ready: Answering, decided: Decisions, file: Path, wish: _Wish
+) -> Explained:
+    """A scan's answer and, unless it is refused, its heatmap and the checks of that."""
+    from medxfer.data.readers import read_picture
     from medxfer.explain.heatmap import explain as explained
+    from medxfer.reports.scan import Explained
 
-    of = verdict.called if target is None else target
-    heat = explained(loaded.model, pixels, loaded.classes, target=of, method=method)
-    probabilities = np.array(verdict.probabilities)
-    return replace(heat, probabilities=probabilities, predicted=verdict.called)
+    picture = read_picture(file)
+    answer = ready.answer(picture.pixels, decided, insist=wish.insist)
+    scan = Explained(file.name, picture.pixels, picture.notes, answer)
+    if answer.verdict is None:
+        return scan
+    if answer.unknown:
+        say(f"{scan.image}: {answer.unknown}")
+    heat = explained(
+        loaded.model, scan.pixels, loaded.classes,
+        target=answer.verdict.called if wish.target is None else wish.target,
+        against=wish.against, method=wish.method, stage=wish.stage,
+    )  # fmt: skip
+    checks = _checks(loaded, scan, heat) if wish.checked else None
+    return replace(scan, heat=heat, checks=checks)
 
 
-def _save(image: Path, content: bytes, file: Path) -> None:
+def _checks(loaded: LoadedModel, scan: Explained, heat: Explanation) -> Faithfulness:
+    from medxfer.explain.faithfulness import check
+
+    tell = Counter(f"Checking the heatmap of {scan.image}")
+    steps = check(loaded.model, scan.pixels, heat)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            found: Faithfulness = end.value
+            return found
+        tell(step.done, step.total)
+
+
+def _save(path: Path, content: bytes, file: Path) -> None:
     try:
-        with replacing(image) as temporary:
+        with replacing(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise WorkspaceError(
-            f"The heatmap of {file.name} cannot be saved in {image.parent}: {error.strerror}.",
+            f"The heatmap of {file.name} cannot be saved in {path.parent}: {error.strerror}.",
             "Free some space or choose another --out.",
         ) from error
 
 
-def _values(file: Path, answer: Answer, heat: Explanation, image: Path) -> dict[str, Any]:
-    verdict = answer.verdict
-    said = "" if verdict is None else verdict.sentence
-    if not (answer.familiarity and answer.familiarity.familiar):
-        said = f"{answer.sentence} You insisted: {said}"
+def _unlike(scan: Explained) -> str:
+    """Why a scan that could be read was not answered."""
+    reason = _text(f"{scan.answer.sentence} {_INSIST}")
+    say(f"Refused: {scan.image}: {reason}")
+    return reason
+
+
+def _drawn(image: Path, heat: Explanation) -> dict[str, Any]:
     return {
-        "file": str(file),
-        "sentence": said,
-        **(verdict.to_json() if verdict else {}),
-        "familiarity": _familiarity(answer),
-        "heatmap": str(image),
+        "heatmap": _text(image),
         "heatmap_class": heat.classes[heat.target],
         "raw_maximum": heat.raw_maximum,
     }
 
 
-def _refused(file: Path, reason: str, answer: Answer | None = None) -> dict[str, Any]:
-    say(f"Refused: {file.name}: {reason}" if answer else f"Refused: {reason}")
-    return {"file": str(file), "reason": reason, "familiarity": answer and _familiarity(answer)}
-
-
-def _familiarity(answer: Answer) -> dict[str, Any]:
-    if answer.familiarity is None:
-        return {"familiar": None, "sentence": answer.unknown}
-    return answer.familiarity.to_json()
+def _line(told: dict[str, Any]) -> str:
+    page = f" Page {told['page']}" if told["page"] else ""
+    return f"{told['file']}: {told['sentence']} Heatmap {told['heatmap']}{page}"
 
 
 def _class_index(classes: tuple[str, ...], name: str | None) -> int | None:
@@ -155,6 +215,11 @@ def _class_index(classes: tuple[str, ...], name: str | None) -> int | None:
     return classes.index(name)
 
 
+def _text(value: object) -> str:
+    """As text; what is no text in a file's name is replaced, since JSON cannot hold it."""
+    return str(value).encode(errors="replace").decode()
+
+
 def _short(stem: str) -> str:
     """As much of a file's name as fits into another one."""
-    return stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    return os.fsencode(stem)[:_LONGEST_STEM].decode(errors="ignore")

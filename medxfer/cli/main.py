@@ -15,6 +15,7 @@ from medxfer.cli.data import data
 from medxfer.cli.decide import decide
 from medxfer.cli.evaluate import evaluate
 from medxfer.cli.explain import explain
+from medxfer.cli.heatmaps import heatmaps
 from medxfer.cli.output import say
 from medxfer.cli.report import report
 from medxfer.cli.runs import runs
@@ -32,7 +33,7 @@ def medxfer() -> None:
     """Transfer learning of ResNets on your own labelled scans."""
 
 
-for entry in (app, data, train, runs, evaluate, decide, compare, report, explain, cache):
+for entry in (app, data, train, runs, evaluate, decide, compare, report, explain, heatmaps, cache):
     medxfer.add_command(entry)
 
 

@@ -13,7 +13,7 @@ from medxfer.data.concerns import absences, class_concerns, copies
 from medxfer.data.decoding import Progress, examine
 from medxfer.data.info import OWN_FILES, DatasetInfo, write_info
 from medxfer.data.listing import Listing, SkippedFile
-from medxfer.data.manifest import COLUMNS, GIVEN, OWN, PARTS, Manifest, Split, tidy
+from medxfer.data.manifest import COLUMNS, GIVEN, MAY_SHOW_NAMES, OWN, PARTS, Manifest, Split, tidy
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import Patients, identify
 from medxfer.errors import DataError
@@ -98,7 +98,7 @@ def build(
     if usable.empty:
         raise DataError(
             f"None of {len(unusable):,} files can be used." + _first_reason(unusable),
-            "Export the pictures as PNG, JPEG, TIFF, BMP or DICOM, and import again.",
+            "Export the pictures as PNG, JPEG, TIFF, BMP, DICOM or NIfTI, and import again.",
         )
     contents = facts.set_index("file")["sha256"]
     known = understand(replace(listing, table=usable), options, contents, examined.patients)
@@ -106,6 +106,8 @@ def build(
     table[GIVEN] = known.table["split"]
     table["image"] = table["file"].map(_image_id)
     table["patient"] = known.patients.ids
+    if examined.lettered:
+        table[MAY_SHOW_NAMES] = table["file"].isin(examined.lettered).map({True: "yes", False: ""})
     table = _with_tags(table, examined.tags).merge(facts, on="file")
     manifest = Manifest(tidy(table), known.classes, place)
     skipped = (*listing.skipped, *unusable)
@@ -131,6 +133,7 @@ def build(
         manifest_hash=manifest.content_hash,
         split_hash=manifest.split_hash,
         options=options,
+        may_show_names=int(table["file"].isin(examined.lettered).sum()),
     )
     write_splits(paths, manifest)
     with replacing(paths.skipped) as temporary:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 from medxfer.data.manifest import PARTS
@@ -10,6 +12,8 @@ FEW_IMAGES = 20
 FEW_PATIENTS = 3
 """Fewer patients than parts: the class cannot be in each of them."""
 _NAMED = 3
+BURNT_IN = "may show names or dates in the picture itself (burnt in)"
+"""In the warning that stands until a person has looked."""
 _MOSTLY = 0.5
 """Share of the folders from which on they are taken to be folders of one patient each."""
 
@@ -60,8 +64,7 @@ def dicom_concerns(table: pd.DataFrame) -> tuple[str, ...]:
     return (
         *_listed(
             table.index[table["may show names"].astype(bool)],
-            "may show names or dates in the picture itself (burnt in). Look at them before a "
-            "picture or heatmap leaves this computer",
+            f"{BURNT_IN}. Look at them before a picture or heatmap leaves this computer",
         ),
         *_listed(
             table.index[table["frames"] > 1],
@@ -82,6 +85,15 @@ def dicom_concerns(table: pd.DataFrame) -> tuple[str, ...]:
             "begin like another kind of file before their DICOM header; they are only read",
         ),
     )
+
+
+def looked_at(warnings: tuple[str, ...], images: int, day: date) -> tuple[str, ...]:
+    """The warnings after a person has looked at pictures that may show names: never silent."""
+    said = (
+        f"{images:,} DICOM files {BURNT_IN}. A person confirmed on {day} to have looked at "
+        "all of them."
+    )
+    return tuple(said if BURNT_IN in text else text for text in warnings)
 
 
 def _mixed_folders(patients: pd.Series[str]) -> pd.Index[str]:

@@ -17,6 +17,7 @@ from medxfer.data.listing import (
 )
 from medxfer.data.locating import Locator
 from medxfer.data.manifest import COLUMNS, OWN, Split
+from medxfer.data.marks import MASK
 from medxfer.data.options import ImportOptions
 from medxfer.data.table_text import TextTable, read_text_table
 from medxfer.errors import TableError
@@ -48,6 +49,7 @@ def read_table(tree: Tree, table_file: str, options: ImportOptions, absolute: st
     )
     others = [name for name in rows.columns if name not in columns.used]
     table = table.join(rows[others].rename(columns=_free_names(others)))
+    table, mask_notes = _with_masks(table, locator)
     reasons = _reasons(table, written.map({entry: at.reason for entry, at in located.items()}))
     skipped = [SkippedFile(*pair) for pair in zip(written, reasons, strict=True) if pair[1]]
     kept = table[reasons == ""].reset_index(drop=True)
@@ -56,7 +58,7 @@ def read_table(tree: Tree, table_file: str, options: ImportOptions, absolute: st
         _layout(read, columns),
         kept,
         tuple(skipped),
-        (*read.warnings, *split_notes, *_unlisted(tree, table["file"])),
+        (*read.warnings, *split_notes, *mask_notes, *_unlisted(tree, table)),
         tuple(rows.columns),
         columns.patient,
     )
@@ -122,10 +124,31 @@ def _reasons(table: pd.DataFrame, missing: pd.Series[str]) -> pd.Series[str]:
     return reasons
 
 
-def _unlisted(tree: Tree, listed: pd.Series[str]) -> tuple[str, ...]:
+def _with_masks(table: pd.DataFrame, locator: Locator) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table with paths of masks as those of pictures are, and a warning about missing ones.
+
+    An entry that names no picture, such as "yes", stays as it is; one that is not there, or is
+    the image itself, is emptied.
+    """
+    if MASK not in table.columns:
+        return table, ()
+    written = table[MASK].str.strip()
+    named = written.map(looks_like_picture)
+    found = written.map({entry: locator.find(entry).file for entry in written[named].unique()})
+    lost = named & ((found == "") | (found == table["file"]))
+    masks = written.where(~named, found).mask(lost, "")
+    notes = [
+        f"Masks that the table names and that are not there: {int(lost.sum()):,}, such as "
+        f"{written[lost].iloc[0]}. These images count as without a mask."
+    ] if lost.any() else []  # fmt: skip
+    return table.assign(**{MASK: masks}), tuple(notes)
+
+
+def _unlisted(tree: Tree, table: pd.DataFrame) -> tuple[str, ...]:
     """A warning if folders the table uses hold pictures that it does not list."""
-    known = set(listed)
-    folders = {posixpath.dirname(file) for file in known if file}
+    listed = set(table["file"])
+    known = listed | set(table.get(MASK, ()))
+    folders = {posixpath.dirname(file) for file in listed if file}
     extra = [
         file
         for file in tree.files

@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from medxfer.data.picture import Picture, Wanted
 from medxfer.data.quarantine import SECONDS
 from medxfer.data.readers import decode
@@ -48,15 +50,14 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     """The head and the body of the answer to one file."""
     name, purpose = question["name"], question["purpose"]
     try:
-        picture = decode(data, name, Wanted(question["at_least"], question["frame"]))
+        wanted = Wanted(question["at_least"], question["frame"], question["deep"])
+        picture = decode(data, name, wanted)
         head = _described(picture)
         if purpose == "pixels":
-            return head, memoryview(picture.pixels.tobytes())
+            return head, memoryview(_packed(picture))
         head |= _looked_at(picture)
-        if purpose == "stripped" and picture.origin is not None:
-            from medxfer.data.stripping import stripped
-
-            return head, stripped(data, name, picture.origin)
+        if purpose == "stripped":
+            return head, _stripped(picture, data, name)
     except ImageError as error:
         return {"problem": error.problem, "remedy": error.remedy}, b""
     except MemoryError:
@@ -71,6 +72,7 @@ def answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
 
 def _described(picture: Picture) -> dict[str, Any]:
     height, width, _ = picture.pixels.shape
+    deep = picture.deep
     return {
         "width": width,
         "height": height,
@@ -79,8 +81,39 @@ def _described(picture: Picture) -> dict[str, Any]:
         "notes": picture.notes,
         "reduction": picture.reduction,
         "frames": picture.frames,
+        "frame": picture.frame,
         "origin": picture.origin and asdict(picture.origin),
+        "spacing": picture.spacing,
+        "spacing_note": picture.spacing_note,
+        "deep": deep
+        and {
+            "window": deep.window,
+            "slope": deep.slope,
+            "intercept": deep.intercept,
+            "unit": deep.unit,
+        },
     }
+
+
+def _stripped(picture: Picture, data: bytes, name: str) -> bytes:
+    """The file with nothing about whom it shows; b"" of formats that are kept as they are."""
+    if picture.origin is not None:
+        from medxfer.data.stripping import stripped
+
+        return stripped(data, name, picture.origin)
+    if picture.format == "NIfTI":
+        from medxfer.data import nifti
+
+        return nifti.stripped(data, name)
+    return b""
+
+
+def _packed(picture: Picture) -> bytes:
+    """The pixels, and behind them the grey values beyond 8 bits, if there are any."""
+    if picture.deep is None:
+        return picture.pixels.tobytes()
+    arrays = (picture.pixels, picture.deep.values)
+    return b"".join(np.ascontiguousarray(array).data for array in arrays)
 
 
 def _looked_at(picture: Picture) -> dict[str, Any]:

@@ -53,12 +53,13 @@ class Examined:
 
     `facts` has one row a usable file, with the columns that every manifest has; `tags` the
     technical DICOM tags by file, with the columns that any file has; `patients` ids by file, ""
-    where a file names nobody.
+    where a file names nobody; `lettered` the files that may have names burnt into them.
     """
 
     facts: pd.DataFrame
     tags: pd.DataFrame
     patients: pd.Series[str]
+    lettered: frozenset[str]
     skipped: tuple[SkippedFile, ...]
     oddities: tuple[str, ...]
 
@@ -73,8 +74,8 @@ def examine(
 ) -> Examined:
     """Decode every file; give the facts of the usable ones, the others with reasons, warnings.
 
-    With `strip` each DICOM file is replaced by its picture and technical tags. Patients become
-    keyed hashes by `secret`. Threads share the work, each with a child process that decodes;
+    With `strip` each DICOM or NIfTI file is replaced by its picture and technical tags. Patients
+    become keyed hashes by `secret`. Threads share the work, each with a child process that decodes;
     `progress` is called with (done, total) and may raise to end the work.
     """
     found: list[Found] = []
@@ -144,6 +145,7 @@ def _summed_up(found: list[Found], skipped: list[SkippedFile], secret: bytes) ->
         table[list(_COLUMNS)],
         tags.astype("str").where(tags.notna(), ""),
         pd.Series([patients.get(file, "") for file in table["file"]], table["file"], dtype="str"),
+        frozenset(file for file, origin in origins.items() if origin.may_show_names),
         tuple(skipped),
         (*_oddities(table), *dicom_concerns(dicom)),
     )
@@ -159,9 +161,15 @@ def _tags(origin: Origin, secret: bytes) -> dict[str, str]:
 def _oddities(table: pd.DataFrame) -> tuple[str, ...]:
     small = table["file"][table[["width", "height"]].min(axis=1) < SMALL]
     blank = table["file"][table["blank"].astype(bool)]
+    volumes = table["file"][(table["format"] == "NIfTI") & (table["frames"] > 1)]
     return (
-        *_count(small, f"are smaller than {SMALL} pixels"),
-        *_count(blank, "have one single value everywhere"),
+        *_count(small, f"pictures are smaller than {SMALL} pixels"),
+        *_count(blank, "pictures have one single value everywhere"),
+        *_count(
+            volumes,
+            "NIfTI files hold several slices each; the middle one of each is used. Check that "
+            "their labels are true of it",
+        ),
     )
 
 
@@ -169,4 +177,4 @@ def _count(files: pd.Series[str], words: str) -> tuple[str, ...]:
     if files.empty:
         return ()
     named = ", ".join(files[:_NAMED]) + (", …" if len(files) > _NAMED else "")
-    return (f"{len(files):,} pictures {words}: {named}.",)
+    return (f"{len(files):,} {words}: {named}.",)

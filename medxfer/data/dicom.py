@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -18,11 +19,22 @@ from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from medxfer.data import jpeg12
-from medxfer.data.picture import MAX_BYTES, Origin, Picture, Wanted, check_size, cut_short, damaged
-from medxfer.data.pixels import Pixels
-from medxfer.data.rendering import meaning_of, to_grey
+from medxfer.data.meaning import meaning_of
+from medxfer.data.picture import (
+    MAX_BYTES,
+    Origin,
+    Picture,
+    Wanted,
+    check_size,
+    chosen_frame,
+    cut_short,
+    damaged,
+    frame_note,
+)
+from medxfer.data.pixels import Pixels, three
+from medxfer.data.rendering import to_grey
 from medxfer.data.sniffing import hidden_in
-from medxfer.data.tags import may_show_names, technical, text
+from medxfer.data.tags import may_show_names, spacing_of, technical, text
 from medxfer.errors import ImageError
 
 jpeg12.register()
@@ -62,24 +74,34 @@ def read_dicom(data: bytes, name: str, wanted: Wanted) -> Picture:
         _check_is_picture(dataset, name)
         check_size((_number(dataset, "Columns", name), _number(dataset, "Rows", name)), name)
         frames = _frames(dataset, name)
-        index = _chosen(frames, wanted.frame, name)
+        frame = chosen_frame(frames, wanted.frame, name)
         kind = _photometric(dataset, name)
         _check_whole(dataset, name)
-        pixels, mode, notes = _rendered(dataset, index, kind, name)
+        shown = _rendered(dataset, frame - 1, kind, name, wanted)
         origin = _origin(dataset, data)
+        spacing, spacing_note = spacing_of(dataset, frame - 1)
     except RecursionError as error:
         raise ImageError(
             f"{name} is nested too deeply to be read.", "Export it again from its source."
         ) from error
     except _FAULTS as error:
         raise damaged(name) from error
+    notes = shown.notes
     if frames > 1:
-        notes = (f"it holds {frames:,} pictures; number {index + 1:,} is used", *notes)
+        notes = (frame_note(frames, frame), *notes)
     if origin.may_show_names:
         notes = (*notes, "names or dates may be burnt into it")
     if origin.preamble:
         notes = (*notes, f"its first bytes look like {origin.preamble}")
-    return Picture(pixels, mode, "DICOM", notes, frames=frames, origin=origin)
+    return replace(
+        shown,
+        notes=notes,
+        frames=frames,
+        frame=frame,
+        origin=origin,
+        spacing=spacing,
+        spacing_note=spacing_note,
+    )
 
 
 def parsed(data: bytes, name: str) -> Dataset:
@@ -191,15 +213,6 @@ def _frames(dataset: Dataset, name: str) -> int:
     return frames
 
 
-def _chosen(frames: int, wanted: int | None, name: str) -> int:
-    """Where the frame asked for stands, else the middle one."""
-    if wanted is None:
-        return (frames - 1) // 2
-    if not 1 <= wanted <= frames:
-        raise ImageError(f"{name} has no picture {wanted:,}.", f"Choose one of 1 to {frames:,}.")
-    return wanted - 1
-
-
 def _check_whole(dataset: Dataset, name: str) -> None:
     """Refuse pixels that are fewer than the header says; pydicom reads such files silently."""
     syntax = dataset.file_meta.get("TransferSyntaxUID")
@@ -233,21 +246,20 @@ def _unknown_encoding(syntax: pydicom.uid.UID, name: str) -> ImageError:
     )
 
 
-def _rendered(
-    dataset: Dataset, index: int, kind: str, name: str
-) -> tuple[Pixels, str, tuple[str, ...]]:
-    """Pixels (height, width, 3), the mode in Pillow's words, and notes."""
+def _rendered(dataset: Dataset, index: int, kind: str, name: str, wanted: Wanted) -> Picture:
+    """The picture of a frame, its mode in Pillow's words, with the notes of showing it."""
     values, found = stored(dataset, index)
     if kind == _PALETTE:
-        return _coloured(dataset, values), "P", ()
+        return Picture(_coloured(dataset, values), "P", "DICOM")
     if values.ndim == _RGB:
         bits = found["bits_stored"]
         cut = f"{bits} bits a colour were cut to 8"
-        return _eight_bits(values, bits), "RGB", (cut,) if bits > _BYTE else ()
+        notes = (cut,) if bits > _BYTE else ()
+        return Picture(_eight_bits(values, bits), "RGB", "DICOM", notes)
     meaning = meaning_of(dataset, index, kind == _GREYS[0], found.get("bits_stored"))
-    grey, notes = to_grey(values, meaning, name)
-    mode = "L" if (meaning.bits or 2 * _BYTE) <= _BYTE else "I;16"
-    return np.repeat(grey[:, :, np.newaxis], _RGB, axis=2), mode, notes
+    grey = to_grey(values, meaning, name, deep=wanted.deep)
+    mode = "I;16" if meaning.is_deep else "L"
+    return Picture(three(grey.levels), mode, "DICOM", grey.notes, deep=grey.deep)
 
 
 def _eight_bits(values: NDArray[Any], bits: int) -> Pixels:

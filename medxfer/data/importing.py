@@ -17,7 +17,7 @@ from medxfer.data.manifest import PARTS, Split
 from medxfer.data.options import ImportOptions
 from medxfer.data.patients import UNKNOWN_WARNING
 from medxfer.data.pseudonyms import secret_of
-from medxfer.data.sniffing import HEAD, is_dicom
+from medxfer.data.sniffing import HEAD, is_dicom, is_nifti
 from medxfer.data.sources import Source, find_source, is_archive, list_source, understand_source
 from medxfer.data.staging import staged
 from medxfer.paths import DatasetPaths, Workspace
@@ -163,7 +163,7 @@ def _settle(found: Source, paths: DatasetPaths, *, packed: bool) -> str:
 def _discard_unread(paths: DatasetPaths) -> None:
     """Remove what an archive held beside usable pictures and could name a patient.
 
-    These are the files that could not be used, and DICOM files that nobody asked for.
+    These are the files that could not be used, and DICOM and NIfTI files that nobody asked for.
     """
     used = set(pd.read_parquet(paths.manifest, columns=["file"])["file"])
     unusable = set(pd.read_csv(paths.skipped, dtype=str, keep_default_na=False)["file"])
@@ -172,8 +172,8 @@ def _discard_unread(paths: DatasetPaths) -> None:
         if not file.is_file() or name in used:
             continue
         with file.open("rb") as opened:
-            dicom = is_dicom(opened.read(HEAD))
-        if dicom or name in unusable:
+            head = opened.read(HEAD)
+        if is_dicom(head) or is_nifti(head) or name in unusable:
             file.unlink()
 
 

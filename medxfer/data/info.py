@@ -51,6 +51,10 @@ class DatasetInfo:
     options: ImportOptions
     corrections: int = 0
     """How many lines of corrections the manifest follows, undone ones and their undoing counted."""
+    may_show_names: int = 0
+    """Pictures into which names or dates may be burnt."""
+    names_looked_at: datetime | None = None
+    """When a person confirmed to have looked at all of them."""
 
     def folder(self, paths: DatasetPaths) -> Path:
         """Where the images lie."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pyarrow import ArrowException
 from medxfer.cache.room import CacheRoom
 from medxfer.data.arrangement import Arrangement, arrange
 from medxfer.data.building import build, split_warnings, write_splits
+from medxfer.data.concerns import looked_at
 from medxfer.data.correcting import append, read, refreshed
 from medxfer.data.corrections import Correction, apply, check
 from medxfer.data.decoding import Progress
@@ -30,6 +32,7 @@ __all__ = [
     "DEMO",
     "DatasetInfo",
     "clear_abandoned",
+    "confirm_names",
     "correct",
     "damaged_datasets",
     "dataset_info",
@@ -145,6 +148,30 @@ def correct(workspace: Workspace, name: str, *new: Correction) -> DatasetInfo:
         append(paths.corrections, new)
         changes = refreshed(read_info(paths), before, after, len(known))
         write_splits(paths, after)
+        write_info(paths, changes)
+    return changes
+
+
+def confirm_names(workspace: Workspace, name: str) -> DatasetInfo:
+    """Record that a person has looked at all pictures that may show names, and when.
+
+    The warning of the data set then says so; it does not go.
+
+    Raises:
+        DataError: no picture of it may show names, or that is recorded already.
+        WorkspaceError: the data set cannot be written.
+    """
+    paths = _paths(workspace, name)
+    with writing(workspace, name), held(paths.corrections.with_suffix(".lock"), _busy(name)):
+        info = read_info(paths)
+        if not info.may_show_names or info.names_looked_at:
+            raise DataError(
+                f"No picture of the data set '{name}' waits to be looked at for names.",
+                "Nothing is to be done.",
+            )
+        now = datetime.now(UTC)
+        warnings = looked_at(info.warnings, info.may_show_names, now.date())
+        changes = replace(info, warnings=warnings, names_looked_at=now)
         write_info(paths, changes)
     return changes
 

@@ -22,7 +22,7 @@ _JUNK = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "ehthumbs.db", "icon\
 _NO_TEXT = "Its name, or that of a folder around it, is not valid UTF-8 text. Rename it."
 _LINK = "It is a link that leads elsewhere and was not followed."
 _LOOP = "It is a link that leads back to itself."
-_MASKS = re.compile(r"^masks?$|[_-]masks$|[_-]mask(_\d+)?\.\w+$")
+_MASKS = re.compile(r"^masks?$|[_-]masks$|[_-]mask(_\d+)?(\.nii)?\.\w+$|[_-]seg\.nii(\.gz)?$")
 """Folders of masks, and masks lying beside their pictures (`benign (1)_mask.png`)."""
 _SPELLINGS = {
     **dict.fromkeys(("train", "training", "trainset", "traindata", "tr"), Split.TRAIN),
@@ -32,9 +32,9 @@ _SPELLINGS = {
     ),
     **dict.fromkeys(("test", "testing", "testset", "testdata", "holdout"), Split.TEST),
 }
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"}
-)
+PICTURE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Tree:
 
 def looks_like_picture(file: str) -> bool:
     """Whether the name has a suffix pictures have; only a first guess."""
-    return PurePosixPath(file).suffix.casefold() in PICTURE_SUFFIXES
+    name = PurePosixPath(file).name.casefold()
+    return name.endswith(PICTURE_SUFFIXES) and name not in PICTURE_SUFFIXES
 
 
 def split_of(name: str) -> Split | None:

@@ -27,7 +27,9 @@ ORIGINAL_LABEL = "original label"
 """Column with the label as imported, in a manifest that was ever corrected."""
 ARRANGED_SPLIT = "arranged split"
 """Column with the split before corrections, in a manifest that was ever corrected."""
-OWN = (GIVEN, ORIGINAL_LABEL, ARRANGED_SPLIT)
+MAY_SHOW_NAMES = "may show names"
+"""Column with "yes" where names or dates may be burnt into the picture; only where any may be."""
+OWN = (GIVEN, ORIGINAL_LABEL, ARRANGED_SPLIT, MAY_SHOW_NAMES)
 """Columns behind `COLUMNS` that are medxfer's own: no facts of the source about an image."""
 _NUMBERS = ("width", "height", "bytes", "modified")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from medxfer.data.depth import Deep
 from medxfer.data.pixels import Pixels
 from medxfer.errors import ImageError
 
@@ -20,11 +21,13 @@ class Wanted:
 
     Where no more than `at_least` pixels of the short side are, a larger JPEG is decoded at a half,
     a quarter or an eighth of its size, which is several times faster. Of a file of several frames
-    `frame` is the one wanted, counted from 1; without it the middle one is given.
+    `frame` is the one wanted, counted from 1; without it the middle one is given. With `deep` the
+    grey values beyond 8 bits come along, for the viewer.
     """
 
     at_least: int | None = None
     frame: int | None = None
+    deep: bool = False
 
 
 EVERYTHING = Wanted()
@@ -64,8 +67,35 @@ class Picture:
     """How many times smaller than stored a JPEG was decoded: 1, 2, 4 or 8."""
     frames: int = 1
     """How many pictures the file holds; this is one of them."""
+    frame: int = 1
+    """Which of them, counted from 1."""
     origin: Origin | None = None
     """Of a DICOM file only."""
+    spacing: tuple[float, float] | None = None
+    """Millimetres between rows and between columns, where the file says so."""
+    spacing_note: str = ""
+    """Where that holds, such as "at the detector"; "" where nothing is to be said."""
+    deep: Deep | None = None
+    """The grey values beyond 8 bits, where there are any and they were wanted."""
+
+
+def middle_frame(frames: int) -> int:
+    """The picture of several that is used where none is asked for, counted from 1."""
+    return (frames + 1) // 2
+
+
+def chosen_frame(frames: int, wanted: int | None, name: str) -> int:
+    """The frame asked for, else the middle one; ImageError if there is no such frame."""
+    if wanted is None:
+        return middle_frame(frames)
+    if not 1 <= wanted <= frames:
+        raise ImageError(f"{name} has no picture {wanted:,}.", f"Choose one of 1 to {frames:,}.")
+    return wanted
+
+
+def frame_note(frames: int, frame: int) -> str:
+    """What is said of a picture that is one of several in its file."""
+    return f"it holds {frames:,} pictures; number {frame:,} is used"
 
 
 def check_size(size: tuple[int, int], name: str) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from medxfer.data.depth import Deep
 from medxfer.data.picture import Origin, Picture, Wanted, damaged, needs_memory
 from medxfer.data.wire import receive, send
 from medxfer.errors import DataError, ImageError
@@ -187,23 +188,28 @@ def decoded(data: bytes, name: str, wanted: Wanted) -> Picture:
         ImageError: naming the file and what is wrong with it.
     """
     head, body = _ask(data, name, "pixels", wanted)
-    pixels = np.frombuffer(body, np.uint8).reshape(head["height"], head["width"], 3)
+    shape = (head["height"], head["width"])
+    size = 3 * shape[0] * shape[1]
     return Picture(
-        pixels,
-        head["mode"],
-        head["format"],
-        tuple(head["notes"]),
-        head["reduction"],
-        head["frames"],
-        _origin(head),
+        pixels=np.frombuffer(body, np.uint8, size).reshape(*shape, 3),
+        mode=head["mode"],
+        format=head["format"],
+        notes=tuple(head["notes"]),
+        reduction=head["reduction"],
+        frames=head["frames"],
+        frame=head["frame"],
+        origin=_origin(head),
+        spacing=head["spacing"] and tuple(head["spacing"]),
+        spacing_note=head["spacing_note"],
+        deep=_deep(head["deep"], body[size:], shape),
     )
 
 
 def examined(data: bytes, name: str, *, strip: bool) -> tuple[Facts, bytes]:
     """Decode a file's bytes in a child for what there is to know; its pixels stay there.
 
-    With `strip` a DICOM file is given back with its pixels and technical tags alone; all else
-    gives b"".
+    With `strip` a DICOM file is given back with its pixels and technical tags alone, a NIfTI file
+    without its texts; all else gives b"".
 
     Raises:
         ImageError: naming the file and what is wrong with it.
@@ -235,6 +241,14 @@ def _ask(data: bytes, name: str, purpose: str, wanted: Wanted) -> tuple[dict[str
 
 def _origin(head: dict[str, Any]) -> Origin | None:
     return Origin(**head["origin"]) if head["origin"] else None
+
+
+def _deep(said: dict[str, Any] | None, body: bytearray, shape: tuple[int, int]) -> Deep | None:
+    if said is None:
+        return None
+    values = np.frombuffer(body, np.uint16).reshape(shape)
+    window = (said["window"][0], said["window"][1])
+    return Deep(values, window, said["slope"], said["intercept"], said["unit"])
 
 
 def _too_slow(name: str) -> ImageError:

@@ -48,9 +48,11 @@ def with_pillow(
                 reduction = _reduced(image, wanted.at_least)
                 image.load()
                 upright, turned = _upright(image)
-                pixels, changed = to_rgb(upright, name, inverted=white_is_zero(image))
+                pixels, changed, deep = to_rgb(
+                    upright, name, inverted=white_is_zero(image), deep=wanted.deep
+                )
                 notes += turned + changed
-                return Picture(pixels, image.mode, str(image.format), notes, reduction)
+                return Picture(pixels, image.mode, str(image.format), notes, reduction, deep=deep)
         except _BOMB as error:
             raise too_large(name) from error
         except _DECODER_FAULTS as error:

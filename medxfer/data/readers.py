@@ -16,7 +16,7 @@ from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from medxfer.data import quarantine
 from medxfer.data.picture import EVERYTHING, MAX_BYTES, MAX_PIXELS, Picture, Wanted, needs_memory
 from medxfer.data.raster import with_pillow
-from medxfer.data.sniffing import HEAD, is_dicom, looks_like
+from medxfer.data.sniffing import HEAD, is_dicom, is_nifti, looks_like
 from medxfer.errors import ImageError
 from medxfer.registry import Registry
 
@@ -86,13 +86,13 @@ def read_picture_bytes(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> P
 def read_known_bytes(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> Picture:
     """The same of a file that was decoded at import and has not changed, without the detour.
 
-    DICOM takes it all the same: its decoders warn and log in words of the file, and what they say
-    in a child is heard by nobody.
+    DICOM and NIfTI take it all the same: their decoders warn and log in words of the file, and
+    what they say in a child is heard by nobody.
 
     Raises:
         ImageError: as `read_picture_bytes`.
     """
-    if is_dicom(data[:HEAD]):
+    if is_dicom(data[:HEAD]) or is_nifti(data[:HEAD]):
         return quarantine.decoded(data, name, wanted)
     try:
         return decode(data, name, wanted)
@@ -113,7 +113,7 @@ def decode(data: bytes, name: str, wanted: Wanted = EVERYTHING) -> Picture:
             return READERS[format_name].read(data, name, wanted)
     raise ImageError(
         f"{name} is not a picture medxfer can read: it looks like {looks_like(head)}.",
-        "Save it as PNG, JPEG, TIFF, BMP or DICOM.",
+        "Save it as PNG, JPEG, TIFF, BMP, DICOM or NIfTI.",
     )
 
 
@@ -124,11 +124,25 @@ def _read_dicom(data: bytes, name: str, wanted: Wanted) -> Picture:
     return read_dicom(data, name, wanted)
 
 
+def _read_nifti(data: bytes, name: str, wanted: Wanted) -> Picture:
+    try:
+        from medxfer.data.nifti import read_nifti
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("nibabel"):
+            raise
+        raise ImageError(
+            f"{name} is a NIfTI volume, and nibabel, which reads those, is not installed.",
+            "Install it with `pip install nibabel`, or export slices as PNG or DICOM.",
+        ) from error
+    return read_nifti(data, name, wanted)
+
+
 def _starts_with(*signatures: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(signatures)
 
 
 READERS.register("DICOM")(Reader(is_dicom, _read_dicom))
+READERS.register("NIfTI")(Reader(is_nifti, _read_nifti))
 READERS.register("PNG")(
     Reader(_starts_with(b"\x89PNG\r\n\x1a\n"), with_pillow(PngImagePlugin.PngImageFile))
 )

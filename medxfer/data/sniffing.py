@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import suppress
+from typing import Literal
+
 HEAD = 1024
 """Bytes from the start of a file that the tests here look at."""
 
@@ -29,6 +33,11 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x05\x16\x07", "a macOS companion file"),
     (b"SIMPLE  =", "a FITS picture"),
 )  # fmt: skip
+GZIP = b"\x1f\x8b"
+_GZIP_BITS = 31
+NIFTI1_SIZE, NIFTI2_SIZE = 348, 540
+"""Bytes of the header, which begins with this number."""
+_NIFTI1_MAGIC, _NIFTI2_MAGIC = (b"n+1\x00", b"ni1\x00"), (b"n+2\x00", b"ni2\x00")
 _WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body")
 _DRAWING = b"<svg"
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -41,6 +50,25 @@ def is_dicom(head: bytes) -> bool:
         return True
     value_kind = head[4:6]
     return head[:2] in _EXPLICIT_ELEMENTS and value_kind.isalpha() and value_kind.isupper()
+
+
+def is_nifti(head: bytes) -> bool:
+    """Whether the file is NIfTI, also packed by gzip, or one half of a pair."""
+    if head.startswith(GZIP):
+        with suppress(zlib.error):
+            head = zlib.decompressobj(_GZIP_BITS).decompress(head, HEAD)
+    size = sized(head)
+    if size == NIFTI1_SIZE:
+        return head[344:348] in _NIFTI1_MAGIC
+    return size == NIFTI2_SIZE and head[4:8] in _NIFTI2_MAGIC
+
+
+def sized(head: bytes) -> int:
+    """The size of its header that a NIfTI file begins with, in either order of bytes; else 0."""
+    sizes = (NIFTI1_SIZE, NIFTI2_SIZE)
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    found = (int.from_bytes(head[:4], order) for order in orders)
+    return next((size for size in found if size in sizes), 0)
 
 
 def hidden_in(preamble: bytes) -> str:

@@ -23,6 +23,11 @@ ALLOWED = (
 OTHER = "other"
 """Stands for a value that is not on the list of its tag."""
 
+AT_DETECTOR = "at the detector"
+"""Where a spacing holds that was not corrected for the distance to the patient."""
+
+_LONGEST = 100.0
+"""Millimetres that no pixel measures."""
 _OLDEST = 89
 """Years; people above are so few that their age may tell who they are."""
 _AGE = re.compile(r"(\d{3})([DWMY])")
@@ -75,6 +80,29 @@ def text(dataset: Dataset, keyword: str) -> str:
         return "" if value is None else str(value).strip().strip("\x00")
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
         return ""  # values that are none of their kind
+
+
+def group_of(dataset: Dataset, index: int, sequence: str) -> Dataset:
+    """What holds a frame's own values: its functional group, the shared one, or the data set."""
+    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    for group in (*own[index : index + 1], *shared[:1]):
+        if items := group.get(sequence):
+            found: Dataset = items[0]
+            return found
+    return dataset
+
+
+def spacing_of(dataset: Dataset, index: int) -> tuple[tuple[float, float] | None, str]:
+    """Millimetres between a frame's rows and between its columns, and where that holds.
+
+    What is measured at the detector is larger than the patient. It is told by its own tag, or by
+    a PixelSpacing that only repeats that tag.
+    """
+    measured = _pair(group_of(dataset, index, "PixelMeasuresSequence"), "PixelSpacing")
+    detector = _pair(dataset, "ImagerPixelSpacing")
+    found = measured or detector
+    return found, AT_DETECTOR if found and found == detector else ""
 
 
 def technical(dataset: Dataset) -> dict[str, str]:
@@ -138,14 +166,17 @@ def _bits(dataset: Dataset) -> str:
 
 def _spacing(dataset: Dataset) -> str:
     """Millimetres between rows and between columns, such as 0.143 × 0.143."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        try:
-            row, column = (float(value) for value in dataset.get(keyword) or ())
-        except (TypeError, ValueError):
-            continue
-        if 0 < row < 100 and 0 < column < 100:  # noqa: PLR2004 - centimetres a pixel are none
-            return f"{row:.4g} × {column:.4g}"
-    return ""
+    found = spacing_of(dataset, 0)[0]
+    return f"{found[0]:.4g} × {found[1]:.4g}" if found else ""
+
+
+def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """Two lengths of an element, if both are such as pixels have."""
+    try:
+        row, column = (float(value) for value in dataset.get(keyword) or ())
+    except (TypeError, ValueError):
+        return None
+    return (row, column) if 0 < row < _LONGEST and 0 < column < _LONGEST else None
 
 
 def _syntax(dataset: Dataset) -> str:

@@ -13,7 +13,8 @@ from medxfer.data.picture import MAX_BYTES, MAX_PIXELS
 
 _LENGTHS = struct.Struct(">IQ")
 _MAX_HEAD = 1 << 20
-_MAX_BODY = max(3 * MAX_PIXELS, MAX_BYTES)
+_PIXEL_BYTES = 5  # three channels, and 16 bits for the viewer
+_MAX_BODY = max(_PIXEL_BYTES * MAX_PIXELS, MAX_BYTES)
 _SMALL = 1 << 20
 """Bytes up to which a message goes in one piece: copying is then cheaper than another call."""
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from medxfer.explain import curves, occlusion, stability
-from medxfer.explain.answering import Floats, Question, Still, answers
+from medxfer.explain.altered import Floats, Question, Still, answers
 from medxfer.explain.baselines import centre_blob, moved
 from medxfer.explain.curves import Curves
 from medxfer.explain.heatmap import Explanation, explain

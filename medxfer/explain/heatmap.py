@@ -74,7 +74,7 @@ def explain(
             a finite number, or the class or the stage has no heatmap.
         UnknownNameError: no such method.
     """
-    _check_picture(pixels)
+    check_picture(pixels)
     height, width = pixels.shape[:2]
     extractor_type, layer = METHODS[method], _last_layer(model, stage)
     with alone(model), evaluating(model), full_precision(model) as device:
@@ -120,7 +120,8 @@ def _evidence(target: int, against: int | None) -> Callable[[Tensor], Tensor]:
     return lambda logits: logits[target] - logits[against]
 
 
-def _check_picture(pixels: NDArray[np.uint8]) -> None:
+def check_picture(pixels: NDArray[np.uint8]) -> None:
+    """Refuse a picture (H, W, 3) that holds nothing to judge; raises ExplainError."""
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
         raise ExplainError(

@@ -20,7 +20,7 @@ from torchvision.models import ResNet
 
 from medxfer.config import Stage
 from medxfer.evaluation.estimate import Estimate
-from medxfer.explain.answering import Floats
+from medxfer.explain.altered import Floats
 from medxfer.explain.faithfulness import Pixels, Step
 from medxfer.explain.heatmap import explain
 from medxfer.explain.holding import alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,15 @@ from medxfer.explain.overlay import blend
 from medxfer.explain.placing import Heat
 
 Bytes = NDArray[np.uint8]
+_Number = TypeVar("_Number", np.uint8, np.float32)
 
 MOST = 24
 """Pictures on a sheet."""
 _SIDE, _GAP, _LETTERS = 168, 8, 12
 _COLUMNS = 3
 """Pixels of a picture's side, between tiles, of letters; tiles side by side."""
+_KEPT = 512
+"""Pixels of the longer side that `tiles_of_cell` keeps: 24 whole radiographs take gigabytes."""
 _INK, _PAPER = (235, 235, 235), (20, 20, 20)
 _OPACITY = 0.5
 
@@ -93,11 +97,21 @@ def tiles_of_cell(
             found = explain(
                 model, pixels, predictions.classes, target=predicted, method=method, stage=stage
             )
-            tiles.append(Tile(caption, pixels, found.heatmap))
+            tiles.append(Tile(caption, _shrunk(pixels), _shrunk(found.heatmap)))
         except MedxferError as error:
             tiles.append(Tile(f"{caption}. {error.problem}"))
         yield Step(len(tiles), len(table))
     return tiles
+
+
+def _shrunk(values: NDArray[_Number]) -> NDArray[_Number]:
+    """A picture or a heatmap with its longer side at most `_KEPT` pixels."""
+    height, width = values.shape[:2]
+    scale = _KEPT / max(height, width)
+    if scale >= 1:
+        return values
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
 
 
 def _small(pixels: Bytes) -> Image.Image:

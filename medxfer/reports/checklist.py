@@ -59,7 +59,7 @@ CLAIM = (
     Item(
         "30", "Robustness and sensitivity", ("subgroups", "external"), "other assumptions and seeds"
     ),
-    Item("31", "Explainability", (), "heatmaps and how far they were trusted"),
+    Item("31", "Explainability", ("heatmaps",), "what was concluded from heatmaps"),
     Item("32", "Evaluation on internal data", ("history", "results")),
     Item("33", "Testing on external data", ("external",)),
     Item("34", "Registration of a trial"),

@@ -15,6 +15,7 @@ from medxfer.reports.about_decisions import (
     failures_section,
     operating_section,
 )
+from medxfer.reports.about_heatmaps import heatmap_section
 from medxfer.reports.about_results import headline, results_section
 from medxfer.reports.about_training import history_section, model_section, origin_section
 from medxfer.reports.about_use import (
@@ -51,6 +52,7 @@ def document(recorded: Recorded, columns: tuple[str, ...] = ()) -> Document:
         subgroup_section(recorded),
         external_section(recorded),
         failures_section(recorded),
+        heatmap_section(recorded),
         alarm_section(recorded),
         use_section(recorded),
         origin_section(recorded),

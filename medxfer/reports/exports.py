@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from medxfer import RESEARCH_USE_ONLY
 from medxfer.explain.overlay import blend, encode_png
 from medxfer.reports.footer import with_footer
 from medxfer.reports.stamp import Stamp, last_part
@@ -113,11 +112,22 @@ def heatmap_png(
     opacity: float = 0.5,
     colour_map: str = "inferno",
     image: str = "",
+    *,
+    remarks: Sequence[str] = (),
 ) -> bytes:
     """A picture (H, W, 3) under its heatmap as PNG: stamp burnt in below, no metadata.
 
-    Of the picture's name `image` the last part is kept.
+    Of the picture's name `image` the last part is kept. `remarks` stand between what the heatmap
+    is of and the stamp.
     """
+    named = [f"Image {last_part(image)}"] if image else []
+    overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
+    lines = [*named, heatmap_caption(explanation), *remarks, *stamp.lines]
+    return encode_png(with_footer(overlay, lines))
+
+
+def heatmap_caption(explanation: Explanation) -> str:
+    """Of which class a heatmap is, how probable that is, and how it was made."""
     name = explanation.classes[explanation.target]
     probability = explanation.probabilities[explanation.target]
     other = explanation.against
@@ -125,50 +135,12 @@ def heatmap_png(
     caption = f"Heatmap of {name} (probability {probability:.3f}){rather} by {explanation.method}"
     if explanation.raw_maximum == 0:
         caption += ": nothing speaks for this class"
-    named = [f"Image {last_part(image)}"] if image else []
-    overlay = blend(pixels, explanation.heatmap, opacity, colour_map)
-    return encode_png(with_footer(overlay, [*named, caption, *stamp.lines]))
+    return caption
 
 
 def sheet_png(sheet: NDArray[np.uint8], caption: str, stamp: Stamp) -> bytes:
     """A sheet of pictures (H, W, 3) as PNG: caption and stamp burnt in below, no metadata."""
     return encode_png(with_footer(sheet, [caption, *stamp.lines]))
-
-
-def explanation_json(explanation: Explanation, stamp: Stamp, image: str = "") -> str:
-    """An explanation as JSON text, the pixels of picture and heatmap left out.
-
-    Of the picture's name `image` the last part is kept.
-    """
-    height, width = explanation.heatmap.shape
-    probabilities = explanation.probabilities.tolist()
-    value: dict[str, Any] = {
-        "notice": RESEARCH_USE_ONLY,
-        "run": stamp.run,
-        "model": stamp.model,
-        "data": stamp.data,
-        "version": stamp.version,
-        "date": stamp.date,
-        **({"image": last_part(image)} if image else {}),
-        "prediction": explanation.classes[explanation.predicted],
-        "probabilities": dict(zip(explanation.classes, probabilities, strict=True)),
-        "heatmap": {
-            "class": explanation.classes[explanation.target],
-            **_rather(explanation),
-            "method": explanation.method,
-            "stage": str(explanation.stage),
-            "raw_maximum": explanation.raw_maximum,
-            "width": width,
-            "height": height,
-            "seen": list(explanation.seen),
-        },
-    }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _rather(explanation: Explanation) -> dict[str, str]:
-    other = explanation.against
-    return {} if other is None else {"rather_than": explanation.classes[other]}
 
 
 def _harmless(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,8 +36,10 @@ from medxfer.reports.circumstances import audit_of, circumstances, known_of, pat
 from medxfer.reports.discretion import Discretion
 from medxfer.runs.decisions import Decisions, Looks, decisions, judged, looks, looks_at
 from medxfer.runs.external_record import External, holds_test, list_externals, load_external
+from medxfer.runs.heatmaps import all_kept
 from medxfer.runs.results import load_predictions, saved_splits
-from medxfer.runs.store import Run, load_run, trained_on
+from medxfer.runs.store import Run, kept_weights, load_run, trained_on
+from medxfer.runs.worth import Checks
 
 _ERROR_RATE = 0.1
 _CURVES, _FEWEST = 4000, 200
@@ -112,6 +113,8 @@ class Recorded:
     subgroups: tuple[Subgroups, ...]
     coverage: Coverage | None
     externals: tuple[Elsewhere, ...]
+    heatmaps: tuple[Checks, ...]
+    """Of the parts that are told."""
     alarms: tuple[Alarm, ...]
     weights_sha256: str
     """Of the network kept; "" if none was."""
@@ -170,18 +173,11 @@ def gather(
         subgroups=_subgroups(source, final, told),
         coverage=_coverage(decided, validation, test),
         externals=_externals(workspace, run, decided, final),
+        heatmaps=all_kept(workspace, run, (Split.VALIDATION, *([Split.TEST] if test else []))),
         alarms=tuple(_alarms(loaded, known, decided, validation, test)),
-        weights_sha256=kept_weights(loaded),
+        weights_sha256=kept_weights(loaded.paths),
         made=made or datetime.now(UTC),
     )
-
-
-def kept_weights(run: Run) -> str:
-    """SHA-256 of the weights, as the record beside them has it; read here without torch."""
-    try:
-        return str(json.loads((run.paths.checkpoints / "best.json").read_bytes())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def judged_part(predictions: Predictions, split: Split, decided: Decisions) -> Judged:

@@ -9,39 +9,62 @@ from typing import assert_never
 from medxfer.reports.blocks import Block, Chart, Document, Points, Section, Table, Text, Tone
 from medxfer.reports.style import STYLE
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""Nothing is run and nothing is fetched."""
 
 
 def to_html(document: Document) -> str:
     """The whole page; everything that came from outside is escaped."""
-    facts = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in document.facts
-    )
     contents = "".join(
         f'<li><a href="#{section.key}">{escape(section.title)}</a></li>'
         for section in document.sections
     )
     sections = "\n".join(
-        _section(number, section) for number, section in enumerate(document.sections, start=1)
+        section_html(number, section) for number, section in enumerate(document.sections, start=1)
     )
-    footer = "".join(f"<p>{escape(line)}</p>" for line in document.footer)
+    main = (
+        f"{summary_html(document.summary)}\n"
+        f'<nav aria-label="Contents"><h2>Contents</h2><ol>{contents}</ol></nav>\n'
+        f"{sections}\n{_signature()}"
+    )
+    return page_html(document.title, document.notice, document.facts, main, document.footer)
+
+
+def page_html(
+    title: str,
+    notice: str,
+    facts: Iterable[tuple[str, str]],
+    main: str,
+    footer: Iterable[str],
+    policy: str = POLICY,
+) -> str:
+    """A page around `main`, which is HTML already; all else is escaped here."""
+    told = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts
+    )
+    last = "".join(f"<p>{escape(line)}</p>" for line in footer)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(document.title)}</title><style>{STYLE}</style></head>\n<body>\n"
-        f'<header><p class="notice">{escape(document.notice)}</p>'
-        f"<h1>{escape(document.title)}</h1><dl>{facts}</dl></header>\n"
-        '<main>\n<section id="summary" aria-labelledby="summary-title">'
-        f'<h2 id="summary-title">Summary</h2>{_blocks(document.summary)}</section>\n'
-        f'<nav aria-label="Contents"><h2>Contents</h2><ol>{contents}</ol></nav>\n'
-        f"{sections}\n{_signature()}</main>\n<footer>{footer}</footer>\n</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        f'<header><p class="notice">{escape(notice)}</p>'
+        f"<h1>{escape(title)}</h1><dl>{told}</dl></header>\n"
+        f"<main>\n{main}</main>\n<footer>{last}</footer>\n</body></html>\n"
     )
 
 
-def _section(number: int, section: Section) -> str:
+def summary_html(blocks: Iterable[Block]) -> str:
+    """What a reader who stops there must know, as the first part of a page."""
+    return (
+        '<section id="summary" aria-labelledby="summary-title">'
+        f'<h2 id="summary-title">Summary</h2>{_blocks(blocks)}</section>'
+    )
+
+
+def section_html(number: int, section: Section) -> str:
+    """A part of a page under its number and title."""
     return (
         f'<section id="{section.key}" aria-labelledby="{section.key}-title">'
         f'<h2 id="{section.key}-title"><span class="number">{number}</span> '

@@ -24,6 +24,7 @@ dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.6r
 dt{font-size:.8rem;color:var(--faint)}
 dd{margin:0;overflow-wrap:anywhere}
 p{margin:.5rem 0;max-width:52rem}
+p,li,figcaption,caption{overflow-wrap:anywhere}
 ul{max-width:52rem;padding-left:1.2rem}
 li{margin:.25rem 0}
 p.note,p.warning{padding:.6rem .9rem;border-left:4px solid var(--accent);background:var(--wash)}
@@ -46,6 +47,9 @@ thead th.n{white-space:normal}
 .charts{display:flex;flex-wrap:wrap;gap:1rem 2rem;margin:1rem 0}
 figure{margin:0;max-width:100%}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
+.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem;
+align-items:start}
+.pictures img{display:block;width:100%;height:auto}.pictures figcaption{margin-top:.4rem}
 svg{max-width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,
 "Liberation Sans",sans-serif}
 svg .ink{fill:var(--ink)}

@@ -14,12 +14,14 @@ from medxfer.errors import MedxferError
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN
 from medxfer.explain.agreement import Agreement, agreement, views
-from medxfer.explain.answer import Familiarity
 from medxfer.explain.depths import Depths
-from medxfer.explain.familiar import Gate
+from medxfer.explain.familiarity import Familiarity
+from medxfer.explain.gate import Gate
+from medxfer.explain.heatmap import check_picture
+from medxfer.models.preprocessing import to_input
 from medxfer.paths import Workspace
 from medxfer.runs.decisions import Decisions, judged
-from medxfer.runs.familiarity import gate, look
+from medxfer.runs.gates import gate, look
 from medxfer.runs.loading import LoadedModel
 
 _TWO = 2
@@ -133,9 +135,30 @@ class Answer:
     verdict: Verdict | None
 
     @property
+    def insisted(self) -> bool:
+        """Whether there is a verdict only because a person asked for it all the same."""
+        return self.verdict is not None and not (self.familiarity and self.familiarity.familiar)
+
+    @property
     def sentence(self) -> str:
         """What is said about familiarity, for a person."""
         return self.familiarity.sentence if self.familiarity else self.unknown
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a run's network makes of one picture, before anything is said about it.
+
+    `familiarity` is None where the run has no gate. `logits` are (1, k).
+    """
+
+    familiarity: Familiarity | None
+    logits: NDArray[np.float64]
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the gate lets it pass; without a gate nothing does."""
+        return self.familiarity is not None and self.familiarity.familiar
 
 
 @dataclass(frozen=True)
@@ -163,30 +186,62 @@ class Answering:
         shifted views as well, which takes nine times as long.
 
         Raises:
-            ExplainError, EvaluationError: the network gave a number that is not finite.
+            ExplainError, EvaluationError: as `look` and `say`.
         """
-        inputs = views(pixels)[: None if shifted else 1]
-        looks, logits = look(self.depths, inputs[:1])
-        familiarity = self.gate.judge(looks)[0] if self.gate else None
-        if not insist and not (familiarity and familiarity.familiar):
-            return Answer(familiarity, self.unknown, None)
-        if shifted:
-            logits = np.concatenate((logits, self.depths.look(inputs[1:]).logits))
+        seen = self.look(pixels)
+        moved = self.moved(pixels) if shifted and (seen.familiar or insist) else None
+        return self.say(seen, decided, moved, insist=insist)
+
+    def look(self, pixels: NDArray[np.uint8]) -> Looked:
+        """Ask the network once about a picture (height, width, 3), 0 to 255.
+
+        Raises:
+            ExplainError: the picture is too small or a single grey value, or the network gave a
+                number that is not finite.
+        """
+        check_picture(pixels)
+        looks, logits = look(self.depths, to_input(pixels).unsqueeze(0))
+        return Looked(self.gate.judge(looks)[0] if self.gate else None, logits)
+
+    def moved(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Logits (8, k) of the picture moved a little, for `say`."""
+        return self.depths.look(views(pixels)[1:]).logits
+
+    def say(
+        self,
+        seen: Looked,
+        decided: Decisions,
+        moved: NDArray[np.float64] | None = None,
+        *,
+        insist: bool = False,
+    ) -> Answer:
+        """What is said of a picture that was looked at; without `moved` nothing about agreement.
+
+        Raises:
+            EvaluationError: a logit is not a finite number, or a decision belongs to other
+                classes.
+        """
+        if not (seen.familiar or insist):
+            return Answer(seen.familiarity, self.unknown, None)
+        logits = seen.logits if moved is None else np.concatenate((seen.logits, moved))
         said = verdict(self.classes, logits, decided, self.finding)
-        return Answer(familiarity, self.unknown, said)
+        return Answer(seen.familiarity, self.unknown, said)
 
 
 def answering(
     workspace: Workspace, loaded: LoadedModel, tell: Callable[[int, int], None] = lambda *_: None
 ) -> Answering:
     """Make a run ready to answer; its gate is made now if it has none, which `tell` follows."""
-    known, unknown = None, ""
     try:
-        known = gate(workspace, loaded, tell)
+        return ready(loaded, gate(workspace, loaded, tell))
     except MedxferError as error:
-        unknown = f"Whether this picture is familiar to the run cannot be said. {error}"
-    finding = loaded.config.positive
-    return Answering(Depths(loaded.model), loaded.classes, finding, known, unknown)
+        return ready(loaded, None, str(error))
+
+
+def ready(loaded: LoadedModel, known: Gate | None, why: str = "") -> Answering:
+    """A run with its gate, or without one for the reason `why`."""
+    unknown = "" if known else f"Whether this picture is familiar to the run cannot be said. {why}"
+    return Answering(Depths(loaded.model), loaded.classes, loaded.config.positive, known, unknown)
 
 
 def _predictions(

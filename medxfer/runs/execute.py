@@ -39,7 +39,7 @@ from medxfer.models.weights.load import apply
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import journal
 from medxfer.runs.decisions import temper_after_training
-from medxfer.runs.familiarity import make_within
+from medxfer.runs.gates import make_within
 from medxfer.runs.store import load_run
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge

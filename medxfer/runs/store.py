@@ -159,6 +159,14 @@ def trained_on(run: Run, manifest: Manifest) -> None:
         )
 
 
+def kept_weights(paths: RunPaths) -> str:
+    """SHA-256 of a run's weights, as the record beside them has it; "" if it has kept none."""
+    try:
+        return str(json.loads((paths.checkpoints / "best.json").read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _is_over(state: RunState) -> bool:
     """Whether the line will not change; a lost run may be taken up again."""
     return state.ended and state is not RunState.LOST

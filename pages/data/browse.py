@@ -16,6 +16,7 @@ from medxfer.ui.data.facts import (
 )
 from medxfer.ui.data.image import open_image
 from medxfer.ui.data.images import draw_images
+from medxfer.ui.data.names import draw_names
 from medxfer.ui.data.table import manifest_of
 from medxfer.ui.data.warnings import draw_warnings
 from medxfer.ui.workspace import workspace
@@ -26,6 +27,7 @@ def draw(place: Workspace, info: DatasetInfo) -> None:
     draw_numbers(info)
     draw_line(place, info)
     draw_warnings((*info.warnings, *info.split_warnings))
+    draw_names(place, info)
     offer_set_aside(place, info)
     manifest = manifest_of(place, info)
     pictures, classes, sizes, skipped = st.tabs(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocket, expect
 from quiet import no_server_trip, settle
-from viewer_app import CLASSES, SEEN, SIDE, colour, grey, heat
+from viewer_app import CLASSES, SCALES, SEEN, SIDE, colour, grey, heat
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
@@ -212,6 +212,26 @@ def test_it_reads_the_arrays_values(open_viewer: Open, page: Page) -> None:
     assert x < SEEN[2]
     read(page, page.locator(".pane canvas").nth(1), 0.97, 0.5)
     expect(page.locator(".probe")).to_contain_text("not seen")
+
+
+@pytest.mark.parametrize(
+    ("show", "window"),
+    [("ct", (400, 40)), ("turned", (400, 4095 - 1064 + 1)), ("float", (0.4, 0.064))],
+)
+def test_values_and_window_are_read_in_what_they_mean(
+    open_viewer: Open, page: Page, show: str, window: tuple[float, float]
+) -> None:
+    open_viewer(show)
+    text = page.locator(".figures").text_content() or ""
+    assert [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", text)] == list(window)
+    slope, intercept, unit = SCALES[show]
+    page.mouse.move(*place(page.locator(".pane canvas").first, 0.5, 0.1))
+    expect(page.locator(".probe")).to_contain_text("x ")
+    said = page.locator(".probe").text_content() or ""
+    x, y, value = re.findall(r"-?\d+(?:\.\d+)?", said)
+    meant = slope * grey(512)[int(y), int(x)] + intercept
+    assert float(value) == pytest.approx(meant, abs=0.0006)
+    assert said.endswith(f": {value} {unit}" if unit else f": grey {value}")
 
 
 def test_colour_pictures_keep_their_colours(open_viewer: Open, page: Page) -> None:

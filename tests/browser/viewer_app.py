@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 SIDE = 2048
 SEEN = (256.0, 128.0, 1920.0, 1792.0)
+SCALES = {"ct": (1.0, -1024.0, "HU"), "turned": (-1.0, 4095.0, ""), "float": (0.001, -1.0, "")}
+"""Slope, intercept and unit of what the values of a picture mean."""
 CLASSES = ("PNEUMONIA", "NORMAL")
 
 
@@ -40,7 +42,7 @@ def heat(index: int, side: int = SIDE) -> NDArray[np.float32]:
 
 
 def display() -> Any:
-    """What the address asks for: `?show=grey`, `colour` or `bare`; the button: another class."""
+    """What the address asks for: `?show=grey`, `colour`, `ct` …; the button: another class."""
     from medxfer.ui.viewer.display import Display, HeatLayer
 
     show = st.query_params.get("show", "grey")
@@ -48,6 +50,9 @@ def display() -> Any:
         return Display(name="skin.png", pixels=colour())
     if show == "bare":
         return Display(name="<b>bare</b>.png", pixels=grey(512))
+    if show in SCALES:
+        slope, intercept, unit = SCALES[show]
+        return Display("ct.dcm", grey(512), (1064, 400), scale=(slope, intercept), unit=unit)
     index = st.session_state.setdefault("class", 0)
     layer = HeatLayer(heat(index), CLASSES[index], "strongest at the bottom left of the image")
     return Display(

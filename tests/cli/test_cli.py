@@ -118,7 +118,7 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     (answer,) = call("explain", run, stranger, "--out", out, "--insist")["files"]
     assert answer["familiarity"]["familiar"] is False
     assert answer["prediction"] in imported["classes"]
-    assert "You insisted" in answer["sentence"]
+    assert "because a person insisted" in answer["sentence"]
 
 
 def test_a_path_is_imported_and_decoded_on_the_way_and_once(

@@ -16,7 +16,7 @@ from torch import nn
 from medxfer.config import Depth, HeadConfig
 from medxfer.errors import ExplainError
 from medxfer.explain import curves, faithfulness, occlusion, stability
-from medxfer.explain.answering import BATCH, Question, Still, answers
+from medxfer.explain.altered import BATCH, Question, Still, answers
 from medxfer.explain.baselines import centre_blob, moved
 from medxfer.explain.curves import FRACTIONS, Curves
 from medxfer.explain.faithfulness import Faithfulness, Step, Verdict, check, check_map

@@ -64,6 +64,24 @@ def test_the_pictures_of_a_cell(model: ResNet, predictions: Predictions) -> None
     np.testing.assert_array_equal(tiles[0].heatmap, expected.heatmap)
 
 
+def test_of_a_large_picture_no_more_is_kept_than_a_sheet_shows(
+    model: ResNet, predictions: Predictions
+) -> None:
+    large = np.repeat(np.repeat(picture_of(100, 50), 6, axis=0), 6, axis=1)[:, :1000]
+    steps = tiles_of_cell(model, predictions, 0, 1, lambda _: large)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            tiles = end.value
+            break
+    shapes = {(tile.pixels.shape, tile.heatmap.shape) for tile in tiles}
+    assert shapes == {((512, 333, 3), (512, 333))}
+    whole = Tile(tiles[0].caption, large, explain(model, large, ("a", "b"), target=1).heatmap)
+    apart = contact_sheet(tiles[:1]).astype(int) - contact_sheet([whole]).astype(int)
+    assert np.abs(apart).mean() < 2
+
+
 def test_an_empty_cell_is_an_empty_sheet(model: ResNet, predictions: Predictions) -> None:
     with pytest.raises(StopIteration) as end:
         next(tiles_of_cell(model, predictions, 1, 0, picture_of))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,28 @@ def test_a_file_of_something_else(
     path = tmp_path / f"other{suffix}"
     path.write_bytes(content)
     assert "not a" in refusal(path, workspace).problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"shape":[64]', b'"shape":[65]'), (b'"data_offsets":[0,', b'"data_offsets":[9,')],
+)
+def test_a_header_that_does_not_fit_its_numbers(
+    old: bytes, new: bytes, resnet18_state: State, tmp_path: Path, workspace: Workspace
+) -> None:
+    path = saved(resnet18_state, tmp_path / "odd.safetensors")
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    assert "odd.safetensors" in refusal(path, workspace).problem
+
+
+def test_a_header_of_impossible_length(tmp_path: Path, workspace: Workspace) -> None:
+    path = tmp_path / "long.safetensors"
+    path.write_bytes((2**60).to_bytes(8, "little") + b'{"a":1}' + bytes(99))
+    began = time.monotonic()
+    assert "long.safetensors" in refusal(path, workspace).problem
+    assert time.monotonic() - began < 5
 
 
 class _Malice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,13 @@ def test_a_run_that_is_not_there(folder: Path, workspace: Workspace) -> None:
 def test_a_record_that_cannot_be_read(note: str, folder: Path, workspace: Workspace) -> None:
     (folder / "best.json").write_text(note)
     assert "is damaged" in refusal(workspace).problem
+
+
+def test_a_record_of_a_newer_version_says_so(folder: Path, workspace: Workspace) -> None:
+    record = json.loads((folder / "best.json").read_text())
+    for fields in ({"schema_version": checkpoint.SCHEMA + 1}, {"said_by_a_later_version": 1}):
+        (folder / "best.json").write_text(json.dumps(record | fields))
+        assert "of a newer version of medxfer" in refusal(workspace).problem
 
 
 def test_a_diverged_epoch_never_replaces_a_good_one(folder: Path, model: ResNet) -> None:

@@ -25,6 +25,7 @@ from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import correct, delete_dataset, load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import DataError, RunError
+from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import estimates
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.severity import Severity
@@ -43,8 +44,10 @@ from medxfer.runs.decisions import (
     open_test,
     validation,
 )
+from medxfer.runs.heatmaps import keep
 from medxfer.runs.results import load_predictions
 from medxfer.runs.store import create_run, load_run
+from medxfer.runs.worth import Checks, OnMarks
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -232,6 +235,59 @@ def test_both_checklists_are_whole_and_honest(closed: Document, opened: Document
     titles = {str(n): section.key for n, section in enumerate(opened.sections, start=1)}
     assert titles[answers["20"].removeprefix("Section ")] == "split"
     assert titles[answers["23"].removeprefix("Section ")] == "origin"
+
+
+def heatmaps(split: Split, last: Estimate) -> Checks:
+    """Checks of the run's heatmaps with a reason that names a file."""
+    whole = Estimate(0.5, 0.25, 0.75)
+    marks = OnMarks(
+        marked=9, pictures=8, patients=7, unseen=0, blank=0, unusable=1,
+        reason=f"The mask {FILE_WORD}001-0.png is 3 × 3 pixels.", area=0.1, pointing=whole,
+        centre_pointing=Estimate(0.0, 0.0, 0.3), pointing_gain=whole, energy=whole,
+        centre_energy=whole, energy_gain=Estimate(0.0, -0.1, 0.1),
+    )  # fmt: skip
+    return Checks(
+        weights_sha256="c0ffee" * 10, marks_sha256="", split=split, method="layercam",
+        stage="layer4", pictures=8, likeness={"head": Estimate(0.8765, 0.6, 1.0), "stem": last},
+        marks=marks,
+    )  # fmt: skip
+
+
+def test_checks_of_heatmaps_are_told_where_they_were_made(tmp_path: Path) -> None:
+    alone = make(Workspace.find(tmp_path / "alone"), tmp_path / "source")
+    place, run = alone.workspace, alone.run
+
+    def explainability(content: Document) -> str:
+        claim = next(block for block in content.sections[-1].blocks if isinstance(block, Table))
+        return next(row[2] for row in claim.rows if row[0] == "31")
+
+    without = report(place, run)
+    assert "heatmaps" not in [section.key for section in without.sections]
+    assert explainability(without) == "for the author"
+    keep(place, run, heatmaps(Split.VALIDATION, Estimate(0.1, 0.0, 0.2)))
+    keep(place, run, heatmaps(Split.TEST, Estimate(0.9, 0.8111, 0.9)))
+    content = report(place, run)
+    keys = [section.key for section in content.sections]
+    number = keys.index("heatmaps") + 1
+    assert explainability(content) == (
+        f"Section {number}; for the author: what was concluded from heatmaps"
+    )
+    for text in (Page(to_html(content)).text, to_markdown(content).replace("\\", "")):
+        assert "The heatmaps depend on what the network learned" in text
+        assert "0.88 (0.60 to 1.00)" in text
+        assert "50 % (25 to 75 %) of 8 images" in text
+        assert "Layer-CAM at layer4, on validation images" in text
+        assert "Marked images that could not be used: 1" in text
+        assert FILE_WORD not in text
+        assert "0.81" not in text, "of the test part, which is closed"
+    open_test(place, run, "page")
+    text = Page(to_html(report(place, run))).text
+    assert "0.90 (0.81 to 0.90)" in text
+    assert "hardly depend on what the network learned, so do not go by them" in text
+    assert looks(place, run).sentence in text.split("Layer-CAM at layer4, on test images")[1]
+    # Of other weights they say nothing.
+    (place.run(run).checkpoints / "best.json").write_text('{"epoch": 1, "sha256": "0"}')
+    assert "heatmaps" not in [section.key for section in report(place, run).sections]
 
 
 def test_a_run_whose_data_set_changed_still_has_a_report(made: Made, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,16 @@ from medxfer import RESEARCH_USE_ONLY
 from medxfer.config import Depth, HeadConfig, Stage
 from medxfer.data.library import load_manifest, resplit
 from medxfer.data.manifest import Split
+from medxfer.errors import DataError, ExplainError
 from medxfer.evaluation.operating_point import OperatingPoint, Rule
+from medxfer.explain import faithfulness
+from medxfer.explain.curves import FRACTIONS, Curves
+from medxfer.explain.faithfulness import Faithfulness, Step, Verdict
+from medxfer.explain.familiarity import Check, Familiarity, Similar
+from medxfer.explain.gate import Looks
 from medxfer.explain.heatmap import Explanation
 from medxfer.paths import Workspace
-from medxfer.runs import decision_log
+from medxfer.runs import decision_log, gates
 from medxfer.runs.decision_log import BandLine, PointLine, TemperatureLine
 from medxfer.runs.decisions import decide_operating_point, looks, open_test
 from medxfer.runs.store import load_run
@@ -27,6 +34,8 @@ from medxfer.ui.explain.pictures import display_of
 from medxfer.ui.explain.source import Scan
 
 EXPLAIN = "pages/explain/scan.py"
+GATE, CHECK = gates.load, faithfulness.check
+"""As they are, before tests put quicker ones in their place."""
 Open = Callable[..., AppTest]
 
 
@@ -35,6 +44,29 @@ def picture(seed: int = 0) -> bytes:
     noise = np.random.default_rng(seed).integers(0, 255, (48, 64), dtype=np.uint8)
     Image.fromarray(noise).save(file, "PNG")
     return file.getvalue()
+
+
+def judged(*, familiar: bool = True, images: tuple[str, ...] = ()) -> SimpleNamespace:
+    """A gate that says the same of every scan."""
+    checks = (Check("layout", 0.2 if familiar else 7.0, familiar), Check("confidence", 0.1, True))
+    similar = tuple(Similar(image, "PNEUMONIA", 0.9) for image in images)
+    one = Familiarity(familiar, checks[0].score, 1.0, 0.25 if familiar else 1.0, checks, similar)
+
+    def judge(looks: Looks) -> list[Familiarity]:
+        return [one] * len(looks)
+
+    return SimpleNamespace(judge=judge)
+
+
+def checked(*_: object) -> Generator[Step, None, Faithfulness]:
+    """Checks of which the second fails, without asking the network."""
+    yield Step(1, 1)
+    down, up = np.linspace(0.9, 0.1, len(FRACTIONS)), np.linspace(0.1, 0.9, len(FRACTIONS))
+    good, bad = Curves(down**2, np.sqrt(up)), Curves(down, up)
+    return Faithfulness(
+        own=good, centre=bad, random=(bad,) * 5, lost=np.eye(6), agreement=0.125,
+        centre_agreement=0.0, by_chance=0.3, stability=(0.9, 0.8), empty=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -52,6 +84,8 @@ def run_with_network(home: Workspace, small_data: str, monkeypatch: pytest.Monke
     config = load_run(home, run).config
     loaded = LoadedModel(run, model, ("NORMAL", "PNEUMONIA"), config, 4, "0" * 64)
     monkeypatch.setattr("medxfer.runs.loading.load_model", lambda *_: loaded)
+    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: judged())
+    monkeypatch.setattr("medxfer.explain.faithfulness.check", checked)
     return run
 
 
@@ -146,6 +180,138 @@ def by_hand(threshold: float) -> OperatingPoint:
     return OperatingPoint(Rule.THRESHOLD, threshold, threshold, 0.9, 0.9, 12)
 
 
+def test_nothing_is_predicted_of_an_unfamiliar_scan_until_the_person_insists(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    images = tuple(load_manifest(home, small_data).part(Split.TRAIN).table["image"][:5])
+    strange = judged(familiar=False, images=images)
+    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: strange)
+    app = open_page(EXPLAIN, run=run_with_network)
+    app.file_uploader(key="scan-files").set_value([("odd.png", picture(5), "image/png")]).run()
+    assert "No prediction: this scan is unlike those the run was trained on" in words(app)
+    assert "more than any of the scans the run knows" in words(app)
+    assert "where it is bright and dark" in words(app)
+    assert "The 5 training scans most like it" in words(app)
+    for told in ("What the network says", "NORMAL", "PNEUMONIA", "Strongest evidence"):
+        assert told not in words(app)
+    app.button(key="explain-insist").click().run()
+    assert "You asked for this prediction all the same" in words(app)
+    assert r"What the network says of odd\.png" in words(app)
+    assert "Strongest evidence" in words(app)
+    app.file_uploader(key="scan-files").set_value([("b.png", picture(6), "image/png")]).run()
+    assert "No prediction" in words(app), "insisting holds for one scan"
+    assert not app.exception
+
+
+def test_where_familiarity_cannot_be_found_out_the_person_decides(
+    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible(*_: object) -> Generator[tuple[int, int], None, None]:
+        yield 1, 2
+        raise DataError("The data set is gone.", "Import it again.")
+
+    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: None)
+    monkeypatch.setattr("medxfer.runs.gates.making", impossible)
+    app = open_page(EXPLAIN, run=run_with_network)
+    app.file_uploader(key="scan-files").set_value([("a.png", picture(7), "image/png")]).run()
+    assert "No prediction yet" in words(app)
+    assert r"The data set is gone\. Import it again\." in words(app)
+    app.button(key="explain-insist").click().run()
+    assert "Strongest evidence" in words(app)
+    assert not app.exception
+
+
+def test_what_is_familiar_is_learned_once_from_the_runs_own_scans(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("medxfer.runs.gates.load", GATE)
+    row = load_manifest(home, small_data).part(Split.TRAIN).table.iloc[0]
+    app = open_page(EXPLAIN, run=run_with_network, image=row["image"])
+    assert not app.exception
+    assert (home.run(run_with_network).root / "familiarity.json").exists()
+    assert "This picture is like the scans the run was trained on" in words(app)
+    assert "The 5 training scans most like it" in words(app)
+    monkeypatch.setattr(gates, "making", lambda *_: pytest.fail("made a second time"))
+    app.run()
+    assert not app.exception
+
+
+def test_a_scan_with_similar_ones_names_their_labels(
+    home: Workspace, small_data: str, run_with_network: str, open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    images = tuple(load_manifest(home, small_data).part(Split.TRAIN).table["image"][:5])
+    monkeypatch.setattr("medxfer.runs.gates.load", lambda *_: judged(images=images))
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    assert "The 5 training scans most like it, to the network:** 5 × PNEUMONIA" in words(app)
+
+
+def test_the_verdict_stands_beside_the_heatmap_and_its_figures_below(
+    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    said = words(app)
+    assert "badge[partly supported]" in said
+    assert "Removal, passed" in said
+    assert "Covering, not passed" in said
+    assert r"30\.0 % of random maps agree as well" in said
+    assert "Small shifts, passed" in said
+    assert "8 of 8 views" in said or "views are called" in said
+    monkeypatch.setattr("medxfer.explain.faithfulness.check", lambda *_: pytest.fail("again"))
+    app.run()
+    assert "badge[partly supported]" in words(app)
+    assert not app.exception
+
+
+def test_checks_that_fail_do_not_take_the_heatmap_away(
+    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> Generator[Step, None, Faithfulness]:
+        yield Step(1, 2)
+        raise ExplainError("No valid number came of it.", "Use another run.")
+
+    monkeypatch.setattr("medxfer.explain.faithfulness.check", failing)
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    assert "not checked" in words(app)
+    assert r"No valid number came of it\." in words(app)
+    assert "Strongest evidence" in words(app)
+    assert not app.exception
+
+
+def test_a_heatmap_is_checked_for_what_it_is(
+    run_with_network: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real checks, on the page: bar, verdict, figures."""
+    monkeypatch.setattr("medxfer.explain.faithfulness.check", CHECK)
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    assert not app.exception
+    assert any(f"badge[{verdict}]" in words(app) for verdict in Verdict)
+    assert "random map 5" in set(app.dataframe[0].value["Map"])
+
+
+def test_two_classes_can_be_set_against_each_other(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    app.selectbox(key="explain-target").select(1).run()
+    app.selectbox(key="explain-against-1").select(0).run()
+    assert "Heatmap of PNEUMONIA rather than NORMAL (Grad-CAM)" in words(app)
+    app.selectbox(key="explain-stage").select(Stage.LAYER3).run()
+    assert "Heatmap of PNEUMONIA rather than NORMAL (Grad-CAM, layer3)" in words(app)
+    assert not app.exception
+
+
+def test_methods_stand_side_by_side_when_asked_for(run_with_network: str, open_page: Open) -> None:
+    app = open_page(EXPLAIN, run=run_with_network, image="any")
+    assert "explain-methods-chosen" not in [box.key for box in app.multiselect]
+    app.session_state["explain-several"] = True
+    app.run()
+    chosen = app.multiselect(key="explain-methods-chosen")
+    assert chosen.value == ["gradcam", "gradcam++", "layercam", "xgradcam"]
+    assert "compare it between scans, not between methods" in words(app)
+    assert not app.exception
+
+
 def test_class_and_method_can_be_chosen(run_with_network: str, open_page: Open) -> None:
     app = open_page(EXPLAIN, run=run_with_network, image="any")
     app.selectbox(key="explain-target").select(1)
@@ -228,9 +394,14 @@ def test_scans_that_differ_in_one_pixel_are_not_confused(
     one = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     two = one.copy()
     two[20:40, 20:40] = 255
-    first = explain_serving.explained(home, run_with_network, "a" * 64, one)
-    second = explain_serving.explained(home, run_with_network, "b" * 64, two)
+    asked = explain_serving.Asked(0, None, "gradcam", Stage.LAYER4)
+    scans = Scan("1.png", "a" * 64, one), Scan("2.png", "b" * 64, two)
+    first, second = (
+        explain_serving.explained(home, run_with_network, scan, asked) for scan in scans
+    )
     assert not np.array_equal(first.probabilities, second.probabilities)
+    first, second = (explain_serving.looked(home, run_with_network, scan) for scan in scans)
+    assert not np.array_equal(first.logits, second.logits)
 
 
 def test_the_view_outlines_what_the_network_saw() -> None:

@@ -59,6 +59,19 @@ def test_the_digest_tells_pictures_apart_by_values_and_by_shape() -> None:
     assert len(digests) == 4
 
 
+def test_equal_pixels_under_another_window_or_scale_are_another_picture() -> None:
+    """Else the viewer would keep the window of the picture before."""
+    pictures = [
+        Display("a", SCAN),
+        Display("a", SCAN, window=(40, 400)),
+        Display("a", SCAN, window=(40, 400), scale=(1, -1024)),
+        Display("a", SCAN, window=(40, 400), scale=(1, -1024), unit="HU"),
+    ]
+    assert len({pack_picture(picture).label["digest"] for picture in pictures}) == 4
+    renamed = Display("b", SCAN, laterality="L", spacing=(1, 1))
+    assert pack_picture(renamed).label["digest"] == pack_picture(pictures[0]).label["digest"]
+
+
 def test_heat_travels_in_256_steps() -> None:
     heat = HeatLayer(np.array([[-0.2, 0, 0.5, 1, 1.5]], dtype=np.float32), "a", "")
     assert unpacked(pack_heat(heat).payload).ravel().tolist() == [0, 0, 128, 255, 255]
@@ -101,6 +114,23 @@ def test_a_window_that_cannot_be_is_left_out(
     given: tuple[float, float] | None, used: tuple[float, float] | None
 ) -> None:
     assert settings(Display("a", SCAN, window=given))["window"] == used
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ((2.0, -1024.0), (2.0, -1024.0)),
+        ((-1.0, 4095.0), (-1.0, 4095.0)),
+        ((0.0, 7.0), (1.0, 0.0)),
+        ((math.nan, 0.0), (1.0, 0.0)),
+        ((1.0, math.inf), (1.0, 0.0)),
+    ],
+)
+def test_values_are_read_out_on_a_scale_that_can_be(
+    given: tuple[float, float], used: tuple[float, float]
+) -> None:
+    sent = settings(Display("a", SCAN, scale=given, unit="HU"))
+    assert (sent["scale"], sent["unit"]) == (used, "HU")
 
 
 @pytest.mark.parametrize(

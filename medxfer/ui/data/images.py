@@ -45,7 +45,7 @@ def draw_images(place: Workspace, info: DatasetInfo) -> None:
         f"{number((page - 1) * size + 1)}–{number((page - 1) * size + len(shown))} of "
         f"{count(len(rows), 'image')}. Select one to see it large, with its facts."
     )
-    picked = gallery(_tiles(place, info, shown), key=f"gallery-{info.name}")
+    picked = gallery(tiles_of(place, info, shown), key=f"gallery-{info.name}")
     if pages > 1:
         st.pagination(pages, key=_page_key(info.name, wanted, size))
     if picked is not None:
@@ -81,7 +81,8 @@ def _page_key(name: str, wanted: Filter, size: int) -> str:
     return f"page-{name}-{wanted.label}-{wanted.split}-{wanted.search}-{size}"
 
 
-def _tiles(place: Workspace, info: DatasetInfo, rows: pd.DataFrame) -> list[Tile]:
+def tiles_of(place: Workspace, info: DatasetInfo, rows: pd.DataFrame) -> list[Tile]:
+    """Thumbnails of these rows; one that cannot be read says so instead."""
     tiles = []
     for _, row in rows.iterrows():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,18 +20,27 @@ _LONGEST_SIDE = 512
 network looks at no more than 224."""
 
 
-def display_of(answer: Explanation, scan: Scan) -> Display:
-    """The scan as given, and over it where the network looked."""
-    return Display(
+def display_of(answer: Explanation | None, scan: Scan) -> Display:
+    """The scan as given, and over it where the network looked; alone where it did not look."""
+    deep = scan.deep
+    picture = Display(
         name=scan.name,
-        pixels=scan.pixels,
-        seen=answer.seen,
-        heat=HeatLayer(
-            values=_for_screen(answer.heatmap),
-            of=answer.classes[answer.target],
-            where=_where(answer.heatmap),
-        ),
+        pixels=scan.pixels if deep is None else deep.values,
+        window=None if deep is None else deep.window,
+        scale=(1.0, 0.0) if deep is None else (deep.slope, deep.intercept),
+        unit="" if deep is None else deep.unit,
+        spacing=scan.spacing,
+        spacing_note=scan.spacing_note,
+        laterality=scan.laterality,
     )
+    if answer is None:
+        return picture
+    heat = HeatLayer(
+        values=_for_screen(answer.heatmap),
+        of=answer.classes[answer.target],
+        where=_where(answer.heatmap),
+    )
+    return replace(picture, seen=answer.seen, heat=heat)
 
 
 def _for_screen(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,10 +1,12 @@
-"""Networks and explanations kept between clicks, within bounds.
+"""Networks, answers and heatmaps kept between clicks, within bounds.
 
-torch is imported on first use, so that the page itself opens at once.
+torch is imported on first use, so that the page itself opens at once. A scan's digest stands for
+its pixels: Streamlit only samples large arrays, so two scans could share one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,73 +14,112 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
+from medxfer.ui.explain.source import Scan
+from medxfer.ui.results.asking import ask_network
 
 if TYPE_CHECKING:
+    from medxfer.config import Stage
+    from medxfer.events import Tell
+    from medxfer.explain.faithfulness import Faithfulness
+    from medxfer.explain.gate import Gate
     from medxfer.explain.heatmap import Explanation
-    from medxfer.runs.answering import Verdict
-    from medxfer.runs.decisions import Decisions
+    from medxfer.runs.answering import Answering, Looked
     from medxfer.runs.loading import LoadedModel
 
-_MODELS, _EXPLANATIONS, _ANSWERS = 2, 8, 512
+_MODELS, _EXPLANATIONS, _ANSWERS, _CHECKED = 2, 8, 512, 16
 """Kept at once; a heatmap of a large scan takes tens of megabytes, an answer nothing."""
-
-METHOD_WORDS = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "layercam": "Layer-CAM",
-    "xgradcam": "XGrad-CAM",
-    "smoothgradcam++": "Smooth Grad-CAM++",
-    "scorecam": "Score-CAM",
-}
+_TRIED, _CHECKS = "familiarity-tried", "explain-checks"
 
 
-def classes_of(place: Workspace, run: str) -> tuple[str, ...]:
-    """The classes the run's network tells apart."""
-    return tuple(_model(str(place.root), run).classes)
+@dataclass(frozen=True)
+class Asked:
+    """Which heatmap: of a class, by index, rather than another one or not, how and where."""
+
+    target: int
+    against: int | None
+    method: str
+    stage: Stage
 
 
-def explained(
-    place: Workspace,
-    run: str,
-    digest: str,
-    pixels: NDArray[np.uint8],
-    target: int | None = None,
-    method: str = "gradcam",
-) -> Explanation:
-    """The explanation of one picture; `digest`, the SHA-256 of its file, stands for its pixels.
+def prepare(place: Workspace, run: str) -> bool:
+    """See that it is known which scans are familiar to the run, which may take a minute once.
+
+    Shows a bar meanwhile and then draws the page anew. Where it cannot be found out, that is
+    remembered, and said with every scan. Returns whether the page may go on.
+    """
+    from medxfer.runs.gates import making
+
+    tried = st.session_state.setdefault(_TRIED, {})
+    if run in tried or _gate(str(place.root), run, None) is not None:
+        return True
+
+    def make(tell: Tell) -> None:
+        try:
+            for done, total in making(place, _model(str(place.root), run)):
+                tell("Looking at the run's own scans, which is needed once", done, total)
+            tried[run] = ""
+        except MedxferError as error:
+            tried[run] = str(error)
+
+    ask_network(make)
+    return False
+
+
+def answering_of(place: Workspace, run: str) -> Answering:
+    """The run ready to answer, after `prepare`.
+
+    Raises:
+        RunError, WeightsError: its network cannot be loaded.
+    """
+    tried: str | None = st.session_state.get(_TRIED, {}).get(run)
+    return _answering(str(place.root), run, tried)
+
+
+def looked(place: Workspace, run: str, scan: Scan) -> Looked:
+    """What the run's network makes of a scan, and whether it is familiar.
 
     Raises:
         ExplainError, RunError, WeightsError: as the core says.
     """
-    asked = str(place.root), run, digest
-    # The heatmap that the answer was made with is not made again under the number of its class.
-    predicted = int(_probabilities(*asked, pixels).argmax())
-    of = None if target == predicted else target
-    return _explanation(*asked, of, method, pixels)
+    ready = answering_of(place, run)
+    return _looked(str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels)
 
 
-def answer(
-    place: Workspace, run: str, digest: str, pixels: NDArray[np.uint8], decided: Decisions
-) -> Verdict:
-    """What the run says of one picture under what was decided: as its evaluation would count it.
-
-    Raises:
-        EvaluationError: a decision belongs to other classes; and as `explained`.
-    """
-    from medxfer.runs.answering import verdict
-
-    probabilities = _probabilities(str(place.root), run, digest, pixels)
-    loaded = _model(str(place.root), run)
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
-    return verdict(loaded.classes, logits[None], decided, loaded.config.positive)
+def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
+    """Logits (8, k) of the scan moved a little; raises as `looked`."""
+    return _moved(str(place.root), run, scan.digest, answering_of(place, run), scan.pixels)
 
 
-@st.cache_data(max_entries=_ANSWERS, show_spinner=False)
-def _probabilities(
-    root: str, run: str, digest: str, _pixels: NDArray[np.uint8]
-) -> NDArray[np.float64]:
-    return _explanation(root, run, digest, None, "gradcam", _pixels).probabilities
+def explained(place: Workspace, run: str, scan: Scan, asked: Asked) -> Explanation:
+    """One heatmap of a scan; raises as `looked`."""
+    return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+
+
+def kept_checks(run: str, scan: Scan, asked: Asked) -> Faithfulness | None:
+    """The checks of a heatmap if they were made in this session."""
+    found: Faithfulness | None = st.session_state.get(_CHECKS, {}).get((run, scan.digest, asked))
+    return found
+
+
+def checked(
+    place: Workspace, run: str, scan: Scan, asked: Asked, heat: Explanation, tell: Tell
+) -> Faithfulness:
+    """The checks of a heatmap, made now; raises as `looked`."""
+    from medxfer.explain.faithfulness import check
+
+    work = check(_model(str(place.root), run).model, scan.pixels, heat)
+    kept = st.session_state.setdefault(_CHECKS, {})
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as end:
+            while len(kept) >= _CHECKED:
+                kept.pop(next(iter(kept)))
+            made: Faithfulness = kept.setdefault((run, scan.digest, asked), end.value)
+            return made
+        tell("Checking the heatmap", step.done, step.total)
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")
@@ -92,17 +133,43 @@ def _model(root: str, run: str) -> LoadedModel:
     return load_model(Workspace(Path(root)), run)
 
 
-@st.cache_data(max_entries=_EXPLANATIONS, show_spinner="Looking at the image …")
+@st.cache_resource(max_entries=_MODELS, show_spinner=False)
+def _gate(root: str, run: str, tried: str | None) -> Gate | None:
+    """The kept gate; `tried` says what came of making one, None before."""
+    from medxfer.runs.gates import load
+
+    return load(Workspace(Path(root)), _model(root, run))
+
+
+@st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")
+def _answering(root: str, run: str, tried: str | None) -> Answering:
+    from medxfer.runs.answering import ready
+
+    return ready(_model(root, run), _gate(root, run, tried), tried or "")
+
+
+@st.cache_data(max_entries=_ANSWERS, show_spinner="Looking at the scan …")
+def _looked(
+    root: str, run: str, gated: bool, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
+) -> Looked:
+    return _ready.look(_pixels)
+
+
+@st.cache_data(max_entries=_ANSWERS, show_spinner="Moving the scan a little …")
+def _moved(
+    root: str, run: str, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    return _ready.moved(_pixels)
+
+
+@st.cache_data(max_entries=_EXPLANATIONS, show_spinner="Making the heatmap …")
 def _explanation(
-    root: str,
-    run: str,
-    digest: str,
-    target: int | None,
-    method: str,
-    _pixels: NDArray[np.uint8],
+    root: str, run: str, digest: str, asked: Asked, _pixels: NDArray[np.uint8]
 ) -> Explanation:
-    # The digest is the key: Streamlit only samples large arrays, so two scans could share one.
     from medxfer.explain.heatmap import explain
 
     loaded = _model(root, run)
-    return explain(loaded.model, _pixels, loaded.classes, target=target, method=method)
+    return explain(
+        loaded.model, _pixels, loaded.classes, target=asked.target, against=asked.against,
+        method=asked.method, stage=asked.stage,
+    )  # fmt: skip

@@ -10,16 +10,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from medxfer.data.depth import Deep
 from medxfer.data.manifest import Manifest, Split
-from medxfer.data.readers import read_bytes, read_picture_bytes
+from medxfer.data.picture import middle_frame
+from medxfer.data.readers import Wanted, read_bytes, read_picture_bytes
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.runs.decisions import decisions, looks
 from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
 from medxfer.ui.results.lock import draw_lock, draw_unknown_looks
-from medxfer.ui.words import count, plain, split_word
+from medxfer.ui.words import count, number, plain, split_word
 
 UPLOAD, DATA_SET = "Upload", "From the data set"
 _LARGEST_UPLOAD_MB = 64
@@ -31,7 +34,12 @@ _SPLIT_KEY, _CLASS_KEY = "scan-split", "scan-class"
 
 @dataclass(frozen=True)
 class Scan:
-    """A picture to explain: its name, pixels, the SHA-256 of its file, and what is known of it."""
+    """A picture to explain: its name, pixels, the SHA-256 of its file, and what is known of it.
+
+    `pixels` is what the network gets; `deep` the same grey picture beyond 8 bits, for the viewer.
+    Of a file with several pictures the digest is of this one. `spacing` is in millimetres between
+    rows and between columns and holds where `spacing_note` says; `laterality` is the tag's.
+    """
 
     name: str
     digest: str
@@ -40,6 +48,12 @@ class Scan:
     truth: str = ""
     split: str = ""
     patient: str = ""
+    deep: Deep | None = None
+    spacing: tuple[float, float] | None = None
+    spacing_note: str = ""
+    laterality: str = ""
+    frames: int = 1
+    frame: int = 1
 
 
 def choose_scans(place: Workspace, run: str) -> list[Scan]:
@@ -56,15 +70,32 @@ def choose_scans(place: Workspace, run: str) -> list[Scan]:
     return _uploaded() if way == UPLOAD else _from_data(place, run, wanted)
 
 
-def read_scan(content: bytes, name: str) -> Scan:
-    """A scan from a file's bytes, judged by its content; ImageError says what is wrong."""
-    picture = read_picture_bytes(content, name)
-    return Scan(name, hashlib.sha256(content).hexdigest(), picture.pixels, picture.notes)
+def read_scan(content: bytes, name: str, frame: int | None = None) -> Scan:
+    """A scan from a file's bytes, judged by its content; ImageError says what is wrong.
+
+    `frame` is the one wanted of several, counted from 1; without it the middle one is given.
+    """
+    picture = read_picture_bytes(content, name, Wanted(frame=frame, deep=True))
+    digest = hashlib.sha256(content)
+    if picture.frames > 1:
+        digest.update(f" picture {picture.frame}".encode())
+    return Scan(
+        name,
+        digest.hexdigest(),
+        picture.pixels,
+        picture.notes,
+        deep=picture.deep,
+        spacing=picture.spacing,
+        spacing_note=picture.spacing_note,
+        laterality=picture.origin.tags.get("Laterality", "") if picture.origin else "",
+        frames=picture.frames,
+        frame=picture.frame,
+    )
 
 
 def _uploaded() -> list[Scan]:
     files = st.file_uploader(
-        "One or several scans: DICOM, PNG, JPEG, TIFF or BMP",
+        "One or several scans: DICOM, NIfTI, PNG, JPEG, TIFF or BMP",
         accept_multiple_files=True,
         max_upload_size=_LARGEST_UPLOAD_MB,
         key="scan-files",
@@ -72,10 +103,26 @@ def _uploaded() -> list[Scan]:
     scans = []
     for file in files:
         try:
-            scans.append(read_scan(file.getvalue(), file.name))
+            scans.append(_upload(file))
         except MedxferError as error:
             show_problem(error)
     return scans
+
+
+def _upload(file: UploadedFile) -> Scan:
+    """The scan of an uploaded file; of several pictures in it, the one the person asks for."""
+    key = f"scan-frame-{file.file_id}"
+    scan = read_scan(file.getvalue(), file.name, st.session_state.get(key))
+    if scan.frames > 1:
+        st.number_input(
+            f"Picture of the file {plain(scan.name)} (1 to {number(scan.frames)})",
+            min_value=1,
+            max_value=scan.frames,
+            value=middle_frame(scan.frames),
+            key=key,
+            width=360,
+        )
+    return scan
 
 
 def _from_data(place: Workspace, run: str, wanted: str) -> list[Scan]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +15,16 @@ from medxfer.ui.words import duration, number
 
 _DRAW_SECONDS = 0.3
 _FIRST_GUESS_SECONDS = 2
+_REMEMBERED = 8
+
+
+@st.cache_resource(max_entries=_REMEMBERED, show_spinner=False)
+def remembered(key: tuple[object, ...]) -> list[Any]:
+    """Where what was asked for under a key is put, to be drawn after; empty until then.
+
+    The least recently used is forgotten when there are many.
+    """
+    return []
 
 
 def ask_network(ask: Callable[[Tell], object]) -> None:
@@ -28,14 +39,14 @@ def ask_network(ask: Callable[[Tell], object]) -> None:
             st.button("Stop", icon=":material/stop:", key="stop-asking")
             st.caption("Stay on this page until it is done.", width="stretch")
         try:
-            ask(_Bar(bar.progress))
+            ask(Bar(bar.progress))
         except MedxferError as error:
             show_problem(error)
             return
     st.rerun()
 
 
-class _Bar:
+class Bar:
     """Draws how far the work is, a few times a second."""
 
     def __init__(self, draw: Callable[..., object]) -> None:

@@ -11,26 +11,25 @@ import streamlit as st
 from medxfer.data.thumbnails import thumbnail
 from medxfer.errors import DataError, MedxferError
 from medxfer.evaluation.confusion import cell
-from medxfer.evaluation.predictions import Predictions
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
 from medxfer.ui.gallery import Tile, gallery
 from medxfer.ui.results.confusion import close_cell
+from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import Cell
+from medxfer.ui.results.sheet import draw_sheet
 from medxfer.ui.runs.choice import EXPLAIN_PAGE
 from medxfer.ui.words import count, plain
 
 _PAGE = 24
 
 
-def draw_cell(
-    place: Workspace, run: RunSummary, predictions: Predictions, chosen: Cell, key: str
-) -> None:
+def draw_cell(result: Result, chosen: Cell) -> None:
     """The images of one cell, the most confident answers first; a click explains one."""
-    truth, called = (predictions.classes[index] for index in chosen)
-    images = cell(predictions, *chosen)
+    truth, called = (result.predictions.classes[index] for index in chosen)
+    images, key = cell(result.predictions, *chosen), result.key
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
@@ -42,7 +41,8 @@ def draw_cell(
             st.caption("No image is in this cell.")
             return
         st.caption("The most confident answers first. Open an image to see its heatmap.")
-        draw_images(place, run, images, f"{key}-{chosen}")
+        draw_sheet(result, chosen)
+        draw_images(result.place, result.run, images, f"{key}-{chosen}")
 
 
 def draw_images(place: Workspace, run: RunSummary, images: pd.DataFrame, key: str) -> None:

@@ -24,6 +24,7 @@ from medxfer.ui.results.downloads import learned_from
 from medxfer.ui.results.elsewhere import draw_elsewhere
 from medxfer.ui.results.failures import draw_failures
 from medxfer.ui.results.figures import draw_all_figures, draw_classes, draw_headline
+from medxfer.ui.results.heatmaps import draw_heatmaps
 from medxfer.ui.results.images import draw_cell
 from medxfer.ui.results.judging import Result, alarms_of, result_of
 from medxfer.ui.results.lock import draw_lock, draw_looks, draw_unknown_looks
@@ -103,7 +104,7 @@ def _draw_figures(result: Result) -> None:
 def _draw_matrix(result: Result) -> None:
     chosen = draw_confusion(result.predictions, result.mark, result.key)
     if chosen is not None:
-        draw_cell(result.place, result.run, result.predictions, chosen, result.key)
+        draw_cell(result, chosen)
 
 
 def _draw_learning(result: Result) -> None:
@@ -117,13 +118,14 @@ _SECTIONS: dict[str, Callable[[Result], None]] = {
     "Calibration": draw_calibration,
     "Subgroups": draw_subgroups,
     "Failures": draw_failures,
+    "Heatmaps": draw_heatmaps,
     "Other hospital": draw_elsewhere,
     "Training": _draw_learning,
     "Report": draw_report,
 }
 
 
-_ACTING = ("Threshold", "Other hospital", "Report")
+_ACTING = ("Threshold", "Heatmaps", "Other hospital", "Report")
 
 
 def _draw_training(place: Workspace, run: RunSummary) -> None:

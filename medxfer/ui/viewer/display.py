@@ -47,7 +47,8 @@ class Display:
 
     `pixels` is uint8 or uint16 (H, W), or uint8 (H, W, 3) RGB, black at 0. What comes from the
     file's tags may be left out, and is used only where it makes sense: `window`, (centre, width)
-    in values of `pixels`; `spacing`, millimetres between rows and between columns, with
+    in values of `pixels`; `scale`, (slope, intercept) that turn a value into the one that is read
+    out, in `unit`; `spacing`, millimetres between rows and between columns, with
     `spacing_note`, where that holds (say, "at the detector"); `laterality`, "L", "R" or "B".
     `seen` is the part of the picture the network sees.
     """
@@ -55,6 +56,8 @@ class Display:
     name: str
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
     window: tuple[float, float] | None = None
+    scale: tuple[float, float] = (1.0, 0.0)
+    unit: str = ""
     spacing: tuple[float, float] | None = None
     spacing_note: str = ""
     laterality: str = ""
@@ -88,9 +91,13 @@ class Parcel:
 
 
 def pack_picture(display: Display) -> Parcel:
-    """The pixels without loss; a colour picture whose three channels are equal as one of grey."""
+    """The pixels without loss; a colour picture whose three channels are equal as one of grey.
+
+    Equal pixels that mean something else, or open on another window, are another picture.
+    """
     pixels = display.pixels
-    return _pack(pixels[..., 0] if _is_grey(pixels) else pixels)
+    meant = repr((display.window, display.scale, display.unit))
+    return _pack(pixels[..., 0] if _is_grey(pixels) else pixels, meant)
 
 
 def pack_heat(heat: HeatLayer) -> Parcel:
@@ -107,6 +114,8 @@ def settings(display: Display) -> dict[str, Any]:
     return {
         "title": display.name,
         "window": _usable_window(display.window),
+        "scale": _usable_scale(display.scale),
+        "unit": display.unit,
         "spacing": _square_spacing(display.spacing),
         "spacing_note": display.spacing_note,
         "laterality": _SIDES.get(display.laterality.strip().upper(), ""),
@@ -117,11 +126,11 @@ def settings(display: Display) -> dict[str, Any]:
     }
 
 
-def _pack(values: NDArray[Any]) -> Parcel:
+def _pack(values: NDArray[Any], meant: str = "") -> Parcel:
     content = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
     height, width, channels = (*values.shape, 1)[:3]
     label = {
-        "digest": hashlib.sha256(content + repr(values.shape).encode()).hexdigest(),
+        "digest": hashlib.sha256(content + f"{values.shape}{meant}".encode()).hexdigest(),
         "width": width,
         "height": height,
         "channels": channels,
@@ -143,6 +152,11 @@ def _usable_window(window: tuple[float, float] | None) -> tuple[float, float] | 
     if window is None or not all(map(math.isfinite, window)) or window[1] < 1:
         return None
     return window
+
+
+def _usable_scale(scale: tuple[float, float]) -> tuple[float, float]:
+    """The scale; values as they are stored where it is none."""
+    return scale if all(map(math.isfinite, scale)) and scale[0] else (1.0, 0.0)
 
 
 def _square_spacing(spacing: tuple[float, float] | None) -> float | None:

@@ -4,10 +4,21 @@ function valueWords(viewer, pixel) {
   const { picture, heat, data, set } = viewer;
   const at = (pixel.y * picture.width + pixel.x) * picture.channels;
   const [red, green, blue] = picture.values.subarray(at, at + picture.channels);
-  const value = picture.channels === 1 ? `grey ${red}` : `red ${red}, green ${green}, blue ${blue}`;
+  const value = picture.channels === 1 ? greyWords(data, red) : `red ${red}, green ${green}, blue ${blue}`;
   const words = `x ${pixel.x}, y ${pixel.y}: ${value}`;
   if (!set.heat) return words;
   return `${words}, ${seesPixel(data.seen, pixel) ? `heat ${heatAt(viewer, pixel)}` : "not seen"}`;
+}
+
+// A grey value as the file means it, such as in Hounsfield units.
+function greyWords({ scale: [slope, intercept], unit }, value) {
+  const meant = figure(slope, slope * value + intercept);
+  return unit ? `${meant} ${unit}` : `grey ${meant}`;
+}
+
+// Whole where a step is; else four digits, which 16 bits bear out.
+function figure(slope, value) {
+  return Number.isInteger(slope) ? Math.round(value) : Number(value.toPrecision(4));
 }
 
 function heatAt({ picture, heat }, pixel) {
@@ -21,8 +32,12 @@ function seesPixel(seen, { x, y }) {
   return x + 0.5 >= seen[0] && y + 0.5 >= seen[1] && x + 0.5 <= seen[2] && y + 0.5 <= seen[3];
 }
 
-function windowWords({ set }) {
-  return `Window ${Math.round(set.window.width)}, level ${Math.round(set.window.centre)}`;
+// In what the values mean. DICOM counts a level half a value above the middle of the window,
+// whichever of its ends is black.
+function windowWords({ data: { scale: [slope, intercept] }, set: { window } }) {
+  const step = Math.abs(slope);
+  const level = slope * window.centre + intercept + (slope < 0 ? step : 0);
+  return `Window ${figure(slope, step * window.width)}, level ${figure(slope, level)}`;
 }
 
 function zoomWords({ view }) {

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxfer.errors import ExplainError
-from medxfer.explain.answer import NEIGHBOURS, Check, Familiarity, Similar
 from medxfer.explain.depths import Vectors
+from medxfer.explain.familiarity import NEIGHBOURS, Check, Familiarity, Similar
 from medxfer.explain.sides import Side
 
 Floats = NDArray[np.float64]

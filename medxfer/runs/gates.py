@@ -28,7 +28,7 @@ from medxfer.errors import MedxferError, RunError
 from medxfer.evaluation.pictures import Pictures, pieces_of
 from medxfer.explain.depths import Depths
 from medxfer.explain.devices import other_devices
-from medxfer.explain.familiar import Gate, Looks, Unit, fit
+from medxfer.explain.gate import Gate, Looks, Unit, fit
 from medxfer.explain.sides import Side, energy, sides
 from medxfer.files import replacing, sha256_of, write_json
 from medxfer.machine import Machine, choose

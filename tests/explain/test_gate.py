@@ -14,7 +14,7 @@ from medxfer.errors import ExplainError
 from medxfer.explain.agreement import SHIFTS, agreement, views
 from medxfer.explain.depths import DEPTHS, Depths
 from medxfer.explain.devices import other_devices
-from medxfer.explain.familiar import CONFIDENCE, Gate, Looks, Space, combined, fit
+from medxfer.explain.gate import CONFIDENCE, Gate, Looks, Space, combined, fit
 from medxfer.explain.sides import Side, energy, sides
 from medxfer.models.preprocessing import to_input
 from medxfer.models.resnet import build

@@ -23,12 +23,12 @@ from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN, uncertain_band
 from medxfer.events import Started
-from medxfer.explain.familiar import Gate
+from medxfer.explain.gate import Gate
 from medxfer.models import checkpoint
 from medxfer.models.preprocessing import to_input
 from medxfer.models.resnet import build
 from medxfer.paths import Workspace
-from medxfer.runs import decision_log, familiarity, journal
+from medxfer.runs import decision_log, gates, journal
 from medxfer.runs import execute as executing
 from medxfer.runs.answering import answering, verdict
 from medxfer.runs.decision_log import TemperatureLine
@@ -41,7 +41,7 @@ from medxfer.runs.decisions import (
     validation,
 )
 from medxfer.runs.evaluate import evaluated
-from medxfer.runs.familiarity import gate, make_within, making
+from medxfer.runs.gates import gate, make_within, making
 from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.store import create_run
 
@@ -95,7 +95,7 @@ def test_a_gate_is_made_when_first_asked_for_and_then_kept(
     again = gate(workspace, loaded, lambda *step: told.append((-1, -1)))
     assert (-1, -1) not in told, "the kept one was asked"
     assert same(again, made)
-    monkeypatch.setattr(familiarity, "_BATCH", 5)
+    monkeypatch.setattr(gates, "_BATCH", 5)
     (workspace.run(loaded.run).root / FILES[1]).unlink()
     afresh = gate(workspace, loaded)
     assert afresh.limit == pytest.approx(made.limit, rel=1e-3), "and is the same made anew"
@@ -122,9 +122,9 @@ def test_a_damaged_record_or_one_of_another_network_is_made_anew(
     for name in FILES:
         for fault in ("gone", "cut short", "altered"):
             damaged(workspace.run(loaded.run).root / name, fault)
-            assert familiarity.load(workspace, loaded) is None, (name, fault)
+            assert gates.load(workspace, loaded) is None, (name, fault)
             assert same(gate(workspace, loaded), made), (name, fault)
-            kept = familiarity.load(workspace, loaded)
+            kept = gates.load(workspace, loaded)
             assert kept is not None
             assert same(kept, made)
 
@@ -152,7 +152,7 @@ def test_a_run_makes_it_at_its_end_only_if_that_is_cheap(
     assert not make_within(1000.0, *place, lambda: True)
     assert not (workspace.run(loaded.run).root / FILES[0]).exists()
     assert make_within(1000.0, *place)
-    assert familiarity.load(workspace, loaded) is not None
+    assert gates.load(workspace, loaded) is not None
     assert list(making(workspace, loaded)) == []
 
 
@@ -162,7 +162,7 @@ def test_a_run_tries_it_when_it_ends(
     monkeypatch.setattr(executing, "_TWENTIETH", 1000.0)
     run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 1}))
     assert list(executing.execute(workspace, run))[-1].kind == "finished"
-    found = familiarity.load(workspace, load_model(workspace, run))
+    found = gates.load(workspace, load_model(workspace, run))
     assert found is not None
     assert len(found.images) == 16
 
@@ -170,7 +170,7 @@ def test_a_run_tries_it_when_it_ends(
 def test_of_many_scans_some_of_each_class_are_drawn_and_always_the_same(
     workspace: Workspace, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(familiarity, "MOST_TRAINING", 10)
+    monkeypatch.setattr(gates, "MOST_TRAINING", 10)
     made = gate(workspace, loaded)
     assert sorted(made.labels) == ["NORMAL"] * 5 + ["PNEUMONIA"] * 5
     stored = load_file(workspace.run(loaded.run).root / FILES[0])
