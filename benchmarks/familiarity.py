@@ -40,6 +40,7 @@ from medxfer.runs.execute import execute
 from medxfer.runs.gates import Known, look, looking
 from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.store import create_run
+from medxfer.working import ended
 
 Pixels = NDArray[np.uint8]
 
@@ -128,13 +129,7 @@ def ask(depths: Depths, pictures: Sequence[Pixels]) -> Looks:
 def own_looks(loaded: LoadedModel) -> Known:
     """What the network makes of its own scans."""
     manifest = manifest_of(loaded.config.data)
-    work = looking(workspace(), Depths(loaded.model), manifest)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            known: Known = end.value
-            return known
+    return ended(looking(workspace(), Depths(loaded.model), manifest))
 
 
 def refused(known: Gate, own: Known, looks: Looks) -> dict[str, float]:

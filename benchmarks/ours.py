@@ -18,6 +18,7 @@ from medxfer.machine import choose, keep_freed_memory
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge
 from medxfer.training.plan import plan
+from medxfer.working import ended
 
 CACHE = HOME / "cache-of-benchmarks"
 """Decoded images and features; remove it to begin from nothing."""
@@ -43,13 +44,7 @@ def run_ours(model: ResNet, manifest: Manifest, config: TrainConfig) -> Outcome:
             if isinstance(event, Fitted):
                 best = event.best_epoch
         first = plan(config)[phase].stages[0]
-        steps = judge(model, manifest, Split.TEST, first, config, machine, room)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                test = end.value
-                break
+        test = ended(judge(model, manifest, Split.TEST, first, config, machine, room))
     return Outcome(
         seconds=[event.seconds for event in epochs],
         elapsed=elapsed,

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,19 +33,11 @@ from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.machine import choose
 from medxfer.paths import Workspace
+from medxfer.working import ended
 
 _PACKS = ("kermany-cxr-320", "nih-cxr-320", "skin-ham10000", "brain-mri-2class")
 _SHOWN = 24
 _SIDE = 200
-
-
-def ended(steps: Generator[Any, None, Any]) -> Any:
-    """What a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def planted_in(pack: str, folder: Path, each: int, limit: int | None = None) -> Planted:

@@ -35,6 +35,7 @@ from medxfer.data.library import load_manifest
 from medxfer.machine import Machine, choose
 from medxfer.models import checkpoint
 from medxfer.models.resnet import build
+from medxfer.working import ended
 
 Result = TypeVar("Result")
 
@@ -81,14 +82,9 @@ def pack_of(name: str, backbone: Backbone, machine: Machine) -> Pack:
         options = ImportOptions(name=data, label_column="label", patient_column=COLUMNS[name])
         import_source(home, folder, options)
     manifest = load_manifest(home, data)
-    work = pooled_features(home, manifest, backbone, machine)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            table = manifest.table
-            labels, patients = (table[key].to_numpy(dtype=object) for key in ("label", "patient"))
-            return Pack(name, end.value, labels, patients)
+    features = ended(pooled_features(home, manifest, backbone, machine))
+    labels, patients = (manifest.table[key].to_numpy(dtype=object) for key in ("label", "patient"))
+    return Pack(name, features, labels, patients)
 
 
 def flips(pack: Pack, seed: int, share: float = FLIPPED) -> tuple[float, ...]:

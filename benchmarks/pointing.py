@@ -25,6 +25,7 @@ from medxfer.explain.methods import METHODS
 from medxfer.explain.placing import in_view
 from medxfer.explain.pointing import Localisation, Marked, localisation, points_into
 from medxfer.machine import on_cpu
+from medxfer.working import ended
 
 WAYS = [(method, Stage.LAYER4) for method in METHODS] + [("layercam", Stage.LAYER3)]
 """Each method at the last stage, and the one made for finer stages also at the one before."""
@@ -99,13 +100,7 @@ def verdicts(name: str) -> list[str]:
 
 
 def _checked(made: Trained, picture: Picture, found: Explanation) -> Faithfulness:
-    steps = check(made.model, picture.pixels, found)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Faithfulness = end.value
-            return result
+    return ended(check(made.model, picture.pixels, found))
 
 
 def _rate(hits: list[bool]) -> Estimate:

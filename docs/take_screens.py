@@ -6,6 +6,7 @@ and one that is training. Only phantoms are shown: no picture of a patient may e
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from medxfer.runs.summary import RunState
 
 SCREENS = Path(__file__).parent / "screens"
 WIDTH, HEIGHT = 1440, 1000
-TALL = {"results": 1400, "explain": 1500, "new-run": 1500}
+TALL = {"results": 1400, "explain": 1700, "new-run": 1500}
 """Pixels, where more than a screenful matters."""
+CHECKED = re.compile("^(well|partly|not) supported")
+PATIENCE = 120_000
+"""Milliseconds for the checks of a heatmap."""
 SETTLED = 6000
 """Milliseconds until charts and pictures stand still."""
 
@@ -69,6 +73,7 @@ def main(address: str, folder: str, *names: str) -> None:
                 show_import(page, workspace)
                 page.wait_for_timeout(SETTLED)
             if name == "explain":
+                page.get_by_text(CHECKED).first.wait_for(timeout=PATIENCE)
                 page.get_by_role("button", name="Show the heatmap").click()
             page.screenshot(path=SCREENS / f"{name}.png")
         browser.close()

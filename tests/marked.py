@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from begun import begin
 from PIL import Image
 
 from medxfer.config import Device, HeadConfig, Precision, TrainConfig
 from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Split
-from medxfer.data.readers import read_picture
 from medxfer.evaluation.predictions import Predictions
-from medxfer.events import Finished, Fitted, Started
-from medxfer.models import checkpoint
-from medxfer.models.preprocessing import to_input
-from medxfer.models.resnet import build
+from medxfer.events import Finished, Fitted
 from medxfer.paths import Workspace
 from medxfer.runs import journal
-from medxfer.runs.store import create_run
 
 NAME = "marked"
 COUNTS = {"train": 8, "val": 5, "test": 4}
@@ -78,22 +73,8 @@ def _run(workspace: Workspace) -> str:
     manifest = load_manifest(workspace, NAME)
     config = TrainConfig(data=NAME, weights="none", epochs=1, head=HeadConfig(kind="linear"),
                          device=Device.CPU, precision=Precision.FLOAT32)  # fmt: skip
-    run, _ = create_run(workspace, config)
+    run = begin(workspace, config)
     paths = workspace.run(run)
-    torch.manual_seed(0)
-    model = build(config.depth, 2, config.head).train()
-    inputs = [to_input(read_picture(path).pixels) for path in manifest.part(Split.TRAIN).paths()]
-    with torch.no_grad():
-        model(torch.stack(inputs))
-    checkpoint.save(
-        model, paths.checkpoints, depth=config.depth, head=config.head, classes=manifest.classes,
-        epoch=1,
-    )  # fmt: skip
-    journal.append(paths.events, Started(
-        pid=1, device="cpu", precision="float32", threads=1, versions={}, images={},
-        manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
-        classes=manifest.classes, parameters=1, phases=(), weights="none",
-    ))  # fmt: skip
     journal.append(paths.events, Fitted(reason="completed", best_epoch=1, validation={}))
     journal.append(paths.events, Finished(seconds=1.0))
     for split in (Split.VALIDATION, Split.TEST):

@@ -17,6 +17,7 @@ from medxfer.audit.search import Candidates, candidates
 from medxfer.cache.shelf import Rows
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import PixelStore
+from medxfer.working import told_as
 
 __all__ = ["exact_duplicates", "near_duplicates"]
 
@@ -66,13 +67,8 @@ def near_duplicates(
 def _searched(appearance: Appearance, places: Rows) -> Generator[tuple[int, int], None, Candidates]:
     """The candidates among these places; counted as half of the work."""
     steps = candidates(appearance.descriptors[places])
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as ended:
-            found: Candidates = ended.value
-            return Candidates(places[found.first], places[found.second], found.mirrored)
-        yield done, 2 * total
+    found = yield from told_as(steps, lambda step: (step[0], 2 * step[1]))
+    return Candidates(places[found.first], places[found.second], found.mirrored)
 
 
 def _one_of_each(manifest: Manifest, appearance: Appearance, exact: pd.DataFrame) -> Rows:

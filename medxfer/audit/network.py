@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,6 +22,7 @@ from medxfer.errors import WeightsError
 from medxfer.machine import choose
 from medxfer.models.weights.load import load_weights
 from medxfer.paths import Workspace
+from medxfer.working import told_as
 
 BEST = "best"
 """In place of weights: the best of those that are on this computer."""
@@ -56,14 +56,7 @@ def ask_network(
     backbone = best_backbone(workspace, name) if weights == BEST else _found(workspace, weights)
     machine = choose(TrainConfig(data=name))
     looking = pooled_features(workspace, manifest, backbone, machine)
-    with closing(looking):
-        while True:
-            try:
-                event = next(looking)
-            except StopIteration as ended:
-                features = ended.value
-                break
-            yield event.done, event.total
+    features = yield from told_as(looking, lambda event: (event.done, event.total))
     rows = manifest.rows(*PARTS)
     table, seen = manifest.table.iloc[rows], features[rows]
     labels, patients = table["label"].tolist(), table["patient"].tolist()

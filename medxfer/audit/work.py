@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from medxfer.events import Tell
+from medxfer.working import ended
 
 Result = TypeVar("Result")
 Working = Generator[tuple[int, int], None, Result]
@@ -37,11 +38,4 @@ class Work:
     def drive(self, step: str, working: Working[Result]) -> Result:
         tick = self.ticking(step)
         self.check()
-        try:
-            while True:
-                tick(*next(working))
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        finally:
-            working.close()
+        return ended(working, lambda at: tick(*at))

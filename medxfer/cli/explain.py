@@ -14,6 +14,7 @@ from medxfer.cli.output import Counter, Session, command, say
 from medxfer.config import Stage
 from medxfer.errors import MedxferError, WorkspaceError
 from medxfer.files import replacing
+from medxfer.working import ended
 
 if TYPE_CHECKING:  # torch takes seconds, which `--help` need not spend
     from medxfer.explain.faithfulness import Faithfulness
@@ -165,13 +166,7 @@ def _checks(loaded: LoadedModel, scan: Explained, heat: Explanation) -> Faithful
 
     tell = Counter(f"Checking the heatmap of {scan.image}")
     steps = check(loaded.model, scan.pixels, heat)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            found: Faithfulness = end.value
-            return found
-        tell(step.done, step.total)
+    return ended(steps, lambda step: tell(step.done, step.total))
 
 
 def _save(path: Path, content: bytes, file: Path) -> None:

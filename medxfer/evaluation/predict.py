@@ -16,6 +16,7 @@ from medxfer.evaluation.predictions import Predictions
 from medxfer.events import Tell
 from medxfer.machine import Machine
 from medxfer.models.freezing import evaluating
+from medxfer.working import ended
 
 
 def predict(
@@ -39,12 +40,7 @@ def predict(
             tell("Opening pictures", done, total)
         pictures = Pictures(store, manifest.targets(), machine)
         steps = predicting(model, manifest.part(split), pictures.judged(rows, batch_size), machine)
-        while True:
-            try:
-                tell("Asking the network", next(steps), len(rows))
-            except StopIteration as end:
-                predictions: Predictions = end.value
-                return predictions
+        return ended(steps, lambda done: tell("Asking the network", done, len(rows)))
 
 
 def predicting(

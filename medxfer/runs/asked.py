@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +16,12 @@ from medxfer.data.manifest import Manifest
 from medxfer.data.readers import read_known_bytes
 from medxfer.errors import DataError, ExplainError
 from medxfer.events import Tell
-from medxfer.explain.faithfulness import Step
 from medxfer.explain.heatmap import Explanation, explain
 from medxfer.machine import choose
 from medxfer.paths import Workspace
 from medxfer.runs.loading import load_model
 from medxfer.runs.store import load_run, trained_on
 
-T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 
 UNUSABLE = (DataError, ExplainError)
@@ -91,13 +87,3 @@ def manifest_of(workspace: Workspace, run: str) -> Manifest:
     manifest = load_manifest(workspace, loaded.config.data)
     trained_on(loaded, manifest)
     return manifest
-
-
-def ended(steps: Generator[Step, None, T], each: Callable[[Step], None]) -> T:
-    """What the work comes to; `each` is told every step."""
-    while True:
-        try:
-            each(next(steps))
-        except StopIteration as end:
-            result: T = end.value
-            return result

@@ -14,7 +14,7 @@ from medxfer.explain.heatmap import METHODS
 from medxfer.explain.pointing import Marked, localisation
 from medxfer.explain.randomisation import CASCADE, Randomisation, of_method, randomisation
 from medxfer.paths import Workspace
-from medxfer.runs.asked import UNUSABLE, Asked, Counter, Pixels, drawn, ended, manifest_of
+from medxfer.runs.asked import UNUSABLE, Asked, Counter, Pixels, drawn, manifest_of
 from medxfer.runs.heatmaps import (
     DESTROYED,
     MOST_MARKED,
@@ -25,6 +25,7 @@ from medxfer.runs.heatmaps import (
     one_a_patient,
 )
 from medxfer.runs.worth import Checks, OnMarks
+from medxfer.working import ended
 
 _TRIED = 3 * DESTROYED
 """Images that may be opened to find enough whose heatmap is not empty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from medxfer.models.checkpoint import read_record
 from medxfer.paths import Workspace
 from medxfer.runs.loading import LoadedModel
 from medxfer.runs.store import load_run, run_folder, trained_on
+from medxfer.working import ended
 
 SCHEMA = 1
 MOST_TRAINING, MOST_VALIDATION = 2000, 500
@@ -67,14 +68,7 @@ def gate(
         DataError: there is none, and the data set is gone or its files changed.
         ExplainError: it has too few scans.
     """
-    work = making(workspace, loaded)
-    with closing(work):
-        while True:
-            try:
-                tell(*next(work))
-            except StopIteration as end:
-                made: Gate = end.value
-                return made
+    return ended(making(workspace, loaded), lambda step: tell(*step))
 
 
 def making(workspace: Workspace, loaded: LoadedModel) -> Generator[Progress, None, Gate]:

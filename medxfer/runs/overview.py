@@ -15,11 +15,12 @@ from medxfer.explain.heatmap import METHODS
 from medxfer.explain.overlay import blend
 from medxfer.explain.sheet import contact_sheet, tiles_of_cell
 from medxfer.paths import Workspace
-from medxfer.runs.asked import UNUSABLE, Asked, Counter, Pixels, drawn, ended, manifest_of
+from medxfer.runs.asked import UNUSABLE, Asked, Counter, Pixels, drawn, manifest_of
 from medxfer.runs.decisions import decisions, judged
 from medxfer.runs.heatmaps import MOST_MEAN, check_open
 from medxfer.runs.results import load_predictions
 from medxfer.runs.worth import METHOD_NAMES
+from medxfer.working import ended
 
 _OPACITY = 0.7
 _CORNERS = ("top left", "top right", "bottom left", "bottom right")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -28,17 +26,7 @@ from medxfer.models.weights.imagenet import imagenet_file
 from medxfer.paths import Workspace
 from medxfer.runs.store import create_run
 from medxfer.training import features as kept
-
-T = TypeVar("T")
-
-
-def result(work: Generator[object, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: T = end.value
-            return found
+from medxfer.working import ended
 
 
 @pytest.fixture
@@ -71,7 +59,7 @@ def test_features_are_the_networks_and_a_second_look_is_free(
     """Against torchvision's own modules; the second time nothing is decoded or computed."""
     file = save(tmp_path / "weights")
     backbone = Backbone(str(file), Depth.RESNET18)
-    first = result(pooled_features(workspace, manifest, backbone, on_cpu()))
+    first = ended(pooled_features(workspace, manifest, backbone, on_cpu()))
     assert first.shape == (32, 512)
     assert first.dtype == np.float32
 
@@ -89,7 +77,7 @@ def test_features_are_the_networks_and_a_second_look_is_free(
 
     monkeypatch.setattr(kept.FeatureCache, "_made", never)
     monkeypatch.setattr(PixelStore, "_decoded", never)
-    again = result(pooled_features(workspace, manifest, backbone, on_cpu()))
+    again = ended(pooled_features(workspace, manifest, backbone, on_cpu()))
     np.testing.assert_array_equal(first, again)
 
 

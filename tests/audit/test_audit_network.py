@@ -14,6 +14,7 @@ from medxfer.errors import WeightsError
 from medxfer.models import checkpoint
 from medxfer.models.resnet import build
 from medxfer.paths import Workspace
+from medxfer.working import ended
 
 network: Any = pytest.importorskip("medxfer.audit.network", exc_type=ImportError)
 
@@ -38,12 +39,10 @@ def test_images_in_use_are_judged_by_weights_of_the_depth_they_fit(
     splits = manifest.table["split"].copy()
     splits.iloc[:3] = "excluded"
     working = network.ask_network(workspace, small_data, manifest.with_splits(splits), weights)
-    try:
-        while True:
-            done, total = next(working)
-            assert done <= total
-    except StopIteration as ended:
-        answer = ended.value
+    told: list[tuple[int, int]] = []
+    answer = ended(working, told.append)
+    assert told
+    assert all(done <= total for done, total in told)
     assert answer.weights.endswith("ResNet-18")
     assert sorted(answer.doubts["row"]) == list(range(3, 32))
     assert sorted(answer.strangers["row"]) == list(range(3, 32))

@@ -87,6 +87,8 @@ def test_two_people_at_once_get_their_own_scans(explained: Explained, page: Page
         expect(one.get_by_text(CHECKED)).to_be_visible(timeout=SOON)
         expect(one.get_by_text(re.compile("training scans? most like it"))).to_be_visible()
     other.close()
+    page.get_by_role("button", name=re.compile("^Open .*, distance")).first.click()
+    expect(page.get_by_text(re.compile("^Train image .* labelled"))).to_be_visible(timeout=SOON)
 
 
 def test_bad_files_are_refused_each_with_its_reason(

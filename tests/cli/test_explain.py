@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from begun import begin
 from click.testing import CliRunner, Result
 from PIL import Image
 
@@ -16,18 +16,9 @@ from medxfer import RESEARCH_USE_ONLY
 from medxfer.cli.explain import explain
 from medxfer.cli.main import medxfer
 from medxfer.config import Stage, TrainConfig
-from medxfer.data.library import load_manifest
-from medxfer.data.manifest import Split
-from medxfer.data.readers import read_picture
 from medxfer.errors import MedxferError
-from medxfer.events import Started
 from medxfer.explain.methods import METHODS
-from medxfer.models import checkpoint
-from medxfer.models.preprocessing import to_input
-from medxfer.models.resnet import build
 from medxfer.paths import Workspace
-from medxfer.runs import journal
-from medxfer.runs.store import create_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBABLE = '"probabilit'
@@ -35,24 +26,7 @@ PROBABLE = '"probabilit'
 
 @pytest.fixture
 def run(workspace: Workspace, small_config: TrainConfig) -> str:
-    manifest = load_manifest(workspace, small_config.data)
-    run, _ = create_run(workspace, small_config)
-    paths = workspace.run(run)
-    torch.manual_seed(0)
-    model = build(small_config.depth, 2, small_config.head).train()
-    inputs = [to_input(read_picture(path).pixels) for path in manifest.part(Split.TRAIN).paths()]
-    with torch.no_grad():
-        model(torch.stack(inputs))
-    checkpoint.save(
-        model, paths.checkpoints, depth=small_config.depth, head=small_config.head,
-        classes=manifest.classes, epoch=1,
-    )  # fmt: skip
-    journal.append(paths.events, Started(
-        pid=1, device="cpu", precision="float32", threads=1, versions={}, images={},
-        manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
-        classes=manifest.classes, parameters=1, phases=(), weights="none",
-    ))  # fmt: skip
-    return run
+    return begin(workspace, small_config)
 
 
 @pytest.fixture

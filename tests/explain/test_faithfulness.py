@@ -24,6 +24,7 @@ from medxfer.explain.heatmap import explain
 from medxfer.explain.placing import Heat, in_view
 from medxfer.models.preprocessing import seen_box, to_input
 from medxfer.models.resnet import build
+from medxfer.working import ended
 from tests.explain.squares import LooksAt, heat_of, picture_of, random_heat
 
 T = TypeVar("T")
@@ -31,20 +32,17 @@ PLACES = ((10, 20), (88, 88), (150, 60), (170, 176), (30, 120))
 """Rows and columns of squares of the view: corners, the centre, between."""
 
 
-def ended(steps: Generator[Step, None, T]) -> T:
+def followed(steps: Generator[Step, None, T]) -> T:
     """What a check returns, once it has told how far it is in order and to the end."""
     told: list[Step] = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            assert [step.done for step in told] == sorted({step.done for step in told})
-            assert told[-1].done == told[-1].total
-            return end.value
+    found = ended(steps, told.append)
+    assert [step.done for step in told] == sorted({step.done for step in told})
+    assert told[-1].done == told[-1].total
+    return found
 
 
 def judged(model: nn.Module, pixels: NDArray[np.uint8], heat: Heat, seed: int = 0) -> Faithfulness:
-    return ended(check_map(model, pixels, heat, Question(0), lambda _: heat, seed=seed))
+    return followed(check_map(model, pixels, heat, Question(0), lambda _: heat, seed=seed))
 
 
 @pytest.mark.parametrize(("row", "column"), PLACES)
@@ -100,10 +98,10 @@ def test_an_empty_map_is_not_supported() -> None:
 def test_a_true_map_that_does_not_come_back_is_only_partly_supported() -> None:
     model, pixels, heat = LooksAt(80, 80), picture_of(80, 80), heat_of(80, 80)
     other = heat_of(10, 10)
-    found = ended(check_map(model, pixels, heat, Question(0), lambda _: other))
+    found = followed(check_map(model, pixels, heat, Question(0), lambda _: other))
     assert not found.stable
     assert found.verdict is Verdict.PARTLY
-    untried = ended(check_map(model, pixels, heat, Question(0)))
+    untried = followed(check_map(model, pixels, heat, Question(0)))
     assert untried.stability == ()
     assert untried.verdict is Verdict.PARTLY
 
@@ -256,7 +254,7 @@ def test_shifting_there_and_back_is_the_same_map() -> None:
 def test_the_smallest_picture_can_be_checked() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (32, 40, 3)).astype(np.uint8)
     heat = np.random.default_rng(1).random((32, 40)).astype(np.float32)
-    found = ended(check_map(LooksAt(0, 0), pixels, heat, Question(1), lambda _: heat))
+    found = followed(check_map(LooksAt(0, 0), pixels, heat, Question(1), lambda _: heat))
     assert len(found.stability) == 4
 
 
@@ -277,7 +275,7 @@ def test_an_explanation_is_checked_by_its_own_method(
         return explain(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(faithfulness, "explain", spied)
-    found = ended(check(model, pixels, explanation))
+    found = followed(check(model, pixels, explanation))
     shifts = 4 if method == "gradcam" else 1
     assert asked == [(1, 2, method, explanation.stage)] * shifts
     assert len(found.stability) == shifts

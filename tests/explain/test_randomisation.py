@@ -18,6 +18,7 @@ from medxfer.explain.faithfulness import Step
 from medxfer.explain.placing import Heat
 from medxfer.explain.randomisation import CASCADE, Randomisation, of_method, randomisation
 from medxfer.models.resnet import build, stage_modules
+from medxfer.working import ended
 from tests.explain.squares import picture_of
 
 PICTURES = [picture_of(row, 60, row) for row in (20, 80, 140)]
@@ -33,13 +34,9 @@ def model() -> ResNet:
     return made.eval()
 
 
-def ended(steps: Generator[Step, None, Randomisation]) -> tuple[Randomisation, list[Step]]:
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            return end.value, told
+def followed(steps: Generator[Step, None, Randomisation]) -> tuple[Randomisation, list[Step]]:
+    told: list[Step] = []
+    return ended(steps, told.append), told
 
 
 def edges(_: nn.Module, pixels: NDArray[np.uint8]) -> Heat:
@@ -49,7 +46,7 @@ def edges(_: nn.Module, pixels: NDArray[np.uint8]) -> Heat:
 
 
 def test_a_method_that_ignores_the_weights_is_found_out(model: ResNet) -> None:
-    found, told = ended(randomisation(model, PICTURES, edges))
+    found, told = followed(randomisation(model, PICTURES, edges))
     np.testing.assert_allclose(found.likeness, 1)
     assert not found.depends_on_weights
     assert [step.done for step in told] == list(range(1, 3 * 7 + 1))
@@ -63,7 +60,7 @@ def test_a_map_that_is_a_weight_changes_with_it(model: ResNet) -> None:
         weight = network.get_submodule("layer3.1.conv2").weight.detach().numpy()
         return np.resize(weight[:, :, 0, 0], pixels.shape[:2]).astype(np.float32)
 
-    found, _ = ended(randomisation(model, PICTURES, of_layer3))
+    found, _ = followed(randomisation(model, PICTURES, of_layer3))
     turn = CASCADE.index(Stage.LAYER3)
     np.testing.assert_allclose(found.likeness[:turn], 1)
     assert np.abs(found.likeness[turn:]).max() < 0.3
@@ -89,17 +86,17 @@ def test_stages_fall_from_the_head_on_and_the_network_stays(model: ResNet) -> No
         changed.append(new)
         return np.ones(pixels.shape[:2], np.float32)
 
-    ended(randomisation(model, PICTURES[:1], watch))
+    followed(randomisation(model, PICTURES[:1], watch))
     assert changed == [set(CASCADE[:count]) for count in range(len(CASCADE) + 1)]
     assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
 
 
 def test_the_real_maps_stay_finite_to_the_end(model: ResNet) -> None:
     mapping = of_method(("a", "b"), target=1, method="layercam", stage=Stage.LAYER3)
-    found, _ = ended(randomisation(model, PICTURES, mapping))
+    found, _ = followed(randomisation(model, PICTURES, mapping))
     assert found.likeness.shape == (6, 3)
     assert np.isfinite(found.likeness).all()
-    again, _ = ended(randomisation(model, PICTURES, mapping))
+    again, _ = followed(randomisation(model, PICTURES, mapping))
     np.testing.assert_array_equal(found.likeness, again.likeness)
 
 

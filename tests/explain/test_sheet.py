@@ -11,9 +11,11 @@ from torchvision.models import ResNet
 from medxfer.config import Depth, HeadConfig
 from medxfer.errors import ImageError
 from medxfer.evaluation.predictions import Predictions
+from medxfer.explain.faithfulness import Step
 from medxfer.explain.heatmap import explain
 from medxfer.explain.sheet import Tile, contact_sheet, tiles_of_cell
 from medxfer.models.resnet import build
+from medxfer.working import ended
 from tests.explain.squares import heat_of, picture_of
 
 
@@ -48,13 +50,8 @@ def test_the_pictures_of_a_cell(model: ResNet, predictions: Predictions) -> None
         return pixels[file]
 
     steps = tiles_of_cell(model, predictions, 0, 1, read)
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            tiles = end.value
-            break
+    told: list[Step] = []
+    tiles = ended(steps, told.append)
     assert [(step.done, step.total) for step in told] == [(1, 3), (2, 3), (3, 3)]
     assert [tile.caption for tile in tiles] == [
         "1: b 95.3 %", "2: b 88.1 %. y.png is damaged.", "3: b 73.1 %",
@@ -68,13 +65,7 @@ def test_of_a_large_picture_no_more_is_kept_than_a_sheet_shows(
     model: ResNet, predictions: Predictions
 ) -> None:
     large = np.repeat(np.repeat(picture_of(100, 50), 6, axis=0), 6, axis=1)[:, :1000]
-    steps = tiles_of_cell(model, predictions, 0, 1, lambda _: large)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            tiles = end.value
-            break
+    tiles = ended(tiles_of_cell(model, predictions, 0, 1, lambda _: large))
     shapes = {(tile.pixels.shape, tile.heatmap.shape) for tile in tiles}
     assert shapes == {((512, 333, 3), (512, 333))}
     whole = Tile(tiles[0].caption, large, explain(model, large, ("a", "b"), target=1).heatmap)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from begun import begin
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -22,13 +22,9 @@ from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.operating_point import Rule, choose
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.uncertain import UNCERTAIN, uncertain_band
-from medxfer.events import Started
 from medxfer.explain.gate import Gate
-from medxfer.models import checkpoint
-from medxfer.models.preprocessing import to_input
-from medxfer.models.resnet import build
 from medxfer.paths import Workspace
-from medxfer.runs import decision_log, gates, journal
+from medxfer.runs import decision_log, gates
 from medxfer.runs import execute as executing
 from medxfer.runs.answering import answering, verdict
 from medxfer.runs.decision_log import TemperatureLine
@@ -50,25 +46,7 @@ FILES = ("familiarity.safetensors", "familiarity.json")
 
 @pytest.fixture
 def loaded(workspace: Workspace, small_config: TrainConfig) -> LoadedModel:
-    """A run whose network has seen its pictures, but learned nothing: that takes no time."""
-    manifest = load_manifest(workspace, small_config.data)
-    run, _ = create_run(workspace, small_config)
-    paths = workspace.run(run)
-    torch.manual_seed(0)
-    model = build(small_config.depth, 2, small_config.head).train()
-    inputs = [to_input(read_picture(path).pixels) for path in manifest.part(Split.TRAIN).paths()]
-    with torch.no_grad():
-        model(torch.stack(inputs))
-    checkpoint.save(
-        model, paths.checkpoints, depth=small_config.depth, head=small_config.head,
-        classes=manifest.classes, epoch=1,
-    )  # fmt: skip
-    journal.append(paths.events, Started(
-        pid=1, device="cpu", precision="float32", threads=1, versions={}, images={},
-        manifest_hash=manifest.content_hash, split_hash=manifest.split_hash,
-        classes=manifest.classes, parameters=1, phases=(), weights="none",
-    ))  # fmt: skip
-    return load_model(workspace, run)
+    return load_model(workspace, begin(workspace, small_config))
 
 
 def same(one: Gate, other: Gate) -> bool:

@@ -32,6 +32,7 @@ from medxfer.runs.overview import class_index, mean_of_class, sheet_of_cell
 from medxfer.runs.results import load_predictions
 from medxfer.runs.store import kept_weights
 from medxfer.runs.worth import ALIKE, METHOD_NAMES, Checks, Dependence, OnMarks, percent
+from medxfer.working import ended
 
 
 @pytest.fixture(scope="module")
@@ -167,12 +168,7 @@ def test_the_likeness_is_that_of_the_classes_called(made: MarkedRun) -> None:
         steps = destroying.randomisation(
             loaded.model, pictures, destroying.of_method(loaded.classes, called)
         )
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                columns.append(end.value.likeness)
-                break
+        columns.append(ended(steps).likeness)
     means = np.hstack(columns).mean(axis=1)
     assert [one.value for one in found.likeness.values()] == pytest.approx(means.tolist())
 

@@ -71,39 +71,45 @@ def draw_agreement(said: Verdict) -> None:
 
 
 def draw_probabilities(said: Verdict) -> None:
-    """A bar a class."""
+    """A bar a class; the figures stand with the names, where a narrow page does not cut them."""
     table = pd.DataFrame(
         {
-            "class": said.classes,
+            "class": [
+                f"{name} {100 * value:.1f} %"
+                for name, value in zip(said.classes, said.probabilities, strict=True)
+            ],
             "probability": said.probabilities,
-            "text": [f"{100 * value:.1f} %" for value in said.probabilities],
             "called": [index == said.called for index in range(len(said.classes))],
         }
     )
-    y = {"field": "class", "type": "nominal", "sort": None, "title": None}
-    x = {
-        "field": "probability",
-        "type": "quantitative",
-        "title": "probability",
-        "scale": {"domain": [0, 1.15]},
-        "axis": {"values": [0, 0.5, 1], "grid": False},
-    }
     colour = {
         "condition": {"test": "datum.called", "value": COLOURS[VALIDATION]},
         "value": COLOURS[TRAIN],
     }
-    text = {"type": "text", "align": "left", "dx": 5, "color": COLOURS[TRAIN]}
     spec = {
-        "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 3}, "encoding": {"color": colour}},
-            {"mark": text, "encoding": {"text": {"field": "text"}}},
-        ],
-        "encoding": {"x": x, "y": y | {"axis": {"labelLimit": 160}}},
+        "mark": {"type": "bar", "cornerRadiusEnd": 3},
+        "encoding": {
+            "x": {
+                "field": "probability",
+                "type": "quantitative",
+                "title": "probability",
+                "scale": {"domain": [0, 1]},
+                "axis": {"values": [0, 0.5, 1], "grid": False},
+            },
+            "y": {
+                "field": "class",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 180},
+            },
+            "color": colour,
+        },
     }
     st.vega_lite_chart(
         table,
         spec,
         key="explain-probabilities",
         height=_ROW_HEIGHT * len(table) + 50,
-        alt=", ".join(f"{row.text} {getattr(row, 'class', '')}" for row in table.itertuples()),
+        alt=", ".join(table["class"]),
     )

@@ -18,6 +18,7 @@ from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.results.asking import ask_network
+from medxfer.working import ended
 
 if TYPE_CHECKING:
     from medxfer.config import Stage
@@ -110,16 +111,12 @@ def checked(
     from medxfer.explain.faithfulness import check
 
     work = check(_model(str(place.root), run).model, scan.pixels, heat)
+    made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
     kept = st.session_state.setdefault(_CHECKS, {})
-    while True:
-        try:
-            step = next(work)
-        except StopIteration as end:
-            while len(kept) >= _CHECKED:
-                kept.pop(next(iter(kept)))
-            made: Faithfulness = kept.setdefault((run, scan.digest, asked), end.value)
-            return made
-        tell("Checking the heatmap", step.done, step.total)
+    while len(kept) >= _CHECKED:
+        kept.pop(next(iter(kept)))
+    kept[run, scan.digest, asked] = made
+    return made
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")

@@ -132,17 +132,18 @@ def _from_data(place: Workspace, run: str, wanted: str) -> list[Scan]:
         show_problem(error)
         return []
     _follow(manifest, wanted)
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
         split = _choose_part(manifest)
     if split == Split.TEST and not _test_is_open(place, run):
         return []
-    with right:
+    with middle:
         rows = _of_class(manifest, split)
     if rows.empty:
         st.info("No image of this class is in this part. Choose another.")
         return []
-    row = _one_of(rows, manifest, wanted)
+    with right:
+        row = _one_of(rows, manifest, wanted)
     st.query_params["image"] = row["image"]
     path = manifest.path(row["file"])
     scan = read_scan(read_bytes(path), path.name)
@@ -201,10 +202,11 @@ def _of_class(manifest: Manifest, split: str) -> pd.DataFrame:
 def _one_of(rows: pd.DataFrame, manifest: Manifest, wanted: str) -> pd.Series[str]:
     """The image the address names, else the one the person stepped to or drew."""
     named = manifest.table[manifest.table["image"] == wanted]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Another one", icon=":material/casino:", key="scan-random"):
-            named = rows.iloc[[random.randrange(len(rows))]]  # noqa: S311 - a draw, not a secret
-        st.caption(f"Any of {count(len(rows), 'image')}, drawn at random.")
+    if st.button(
+        "Another one", icon=":material/casino:", key="scan-random",
+        help=f"Any of {count(len(rows), 'image')}, drawn at random.",
+    ):  # fmt: skip
+        named = rows.iloc[[random.randrange(len(rows))]]  # noqa: S311 - a draw, not a secret
     if wanted and named.empty:
         st.caption(f"“{plain(wanted)}” is not in this data set; here is another image.")
     return (named if not named.empty else rows).iloc[0]

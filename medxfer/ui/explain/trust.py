@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from medxfer.errors import MedxferError
 from medxfer.reports.stamp import Stamp
 from medxfer.reports.trust import trust_points, trust_warning
 from medxfer.ui.explain.evidence import curves_figure, occlusion_picture
@@ -21,20 +20,11 @@ if TYPE_CHECKING:
 _COLOURS = {"well supported": "green", "partly supported": "orange"}
 
 
-def draw_pending(which: str) -> None:
-    """Before the checks have ended."""
-    st.markdown(f"Heatmap of {which}: being checked …")
-
-
-def draw_verdict(which: str, found: Faithfulness) -> None:
-    """The verdict in a line, beside the heatmap it is about."""
-    colour = _COLOURS.get(found.verdict, "red")
-    st.markdown(f"Heatmap of {which}: :{colour}-badge[{found.verdict}]")
-
-
-def draw_unchecked(which: str, error: MedxferError) -> None:
-    """Where the checks themselves failed."""
-    st.markdown(f"Heatmap of {which}: not checked. {plain(error)}")
+def verdict_words(which: str, found: Faithfulness | None) -> str:
+    """The verdict in a line of Markdown, to stand beside the heatmap; None: it is not known yet."""
+    if found is None:
+        return f"Heatmap of {which}: being checked …"
+    return f"Heatmap of {which}: :{_COLOURS.get(found.verdict, 'red')}-badge[{found.verdict}]"
 
 
 def draw_checks(found: Faithfulness, heat: Explanation, scan: Scan, mark: Stamp) -> None:

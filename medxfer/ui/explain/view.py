@@ -36,7 +36,7 @@ from medxfer.ui.explain.serving import (
 )
 from medxfer.ui.explain.similar import draw_similar
 from medxfer.ui.explain.source import Scan
-from medxfer.ui.explain.trust import draw_checks, draw_pending, draw_unchecked, draw_verdict
+from medxfer.ui.explain.trust import draw_checks, verdict_words
 from medxfer.ui.results.asking import Bar
 from medxfer.ui.viewer.component import draw_viewer
 from medxfer.ui.words import plain
@@ -73,11 +73,11 @@ def draw_scan(
     with right:
         draw_probabilities(said.verdict)
     with st.container(horizontal=True, vertical_alignment="center"):
-        trust = st.empty()
+        with st.container():
+            verdict, bar = st.empty(), st.empty()
         asked = choose_heatmap(said.verdict)
     which = heatmap_words(said.verdict.classes, asked)
-    with trust.container():
-        draw_pending(which)
+    verdict.markdown(verdict_words(which, kept_checks(run.run, scan, asked)))
     heat = explained(place, run.run, scan, asked)
     draw_viewer(display_of(heat, scan), key="viewer")
     st.caption(
@@ -101,12 +101,16 @@ def draw_scan(
     if said.verdict is not None:
         with agreement.container():
             draw_agreement(said.verdict)
-    found = _checked(place, run, scan, asked, heat, trust)
-    with evidence:
-        if found is None:
-            st.caption("The checks could not be made.")
-        else:
+    found = None
+    try:
+        found = _checked(place, run, scan, asked, heat, bar)
+        verdict.markdown(verdict_words(which, found))
+        with evidence:
             draw_checks(found, heat, scan, stamp(run))
+    except MedxferError as error:
+        verdict.markdown(f"Heatmap of {which}: not checked. {plain(error)}")
+        with evidence:
+            st.caption("The checks could not be made.")
     with exports:
         draw_downloads(run, scan, said, heat, found)
 
@@ -118,23 +122,16 @@ def _checked(
     asked: Asked,
     heat: Explanation,
     line: DeltaGenerator,
-) -> Faithfulness | None:
-    """The checks, with a bar in the line where their verdict will stand; None after a failure."""
-    which = heatmap_words(heat.classes, asked)
+) -> Faithfulness:
+    """The checks, with a bar in the line while they are made; raises as `checked`."""
     found = kept_checks(run.run, scan, asked)
+    if found is not None:
+        return found
+    bar = line.progress(0.0, text="Checking the heatmap …")
     try:
-        if found is None:
-            with line.container():
-                draw_pending(which)
-                bar = st.progress(0.0, text="Checking the heatmap …")
-            found = checked(place, run.run, scan, asked, heat, Bar(bar.progress))
-    except MedxferError as error:
-        with line.container():
-            draw_unchecked(which, error)
-        return None
-    with line.container():
-        draw_verdict(which, found)
-    return found
+        return checked(place, run.run, scan, asked, heat, Bar(bar.progress))
+    finally:
+        line.empty()
 
 
 def _draw_similar(place: Workspace, run: RunSummary, scan: Scan, said: Answer) -> None:

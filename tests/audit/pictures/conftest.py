@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -37,20 +36,6 @@ def _scan(seed: int, height: int = 200, width: int = 220) -> Pixels:
 def scan() -> Callable[..., Pixels]:
     """A made-up scan by its number: (number, height, width) -> grey levels."""
     return _scan
-
-
-@pytest.fixture(scope="session")
-def ended() -> Callable[[Generator[Any, None, Any]], Any]:
-    """What a generator returns."""
-
-    def end(steps: Generator[Any, None, Any]) -> Any:
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stopped:
-                return stopped.value
-
-    return end
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ from medxfer.audit.descriptor import SIDE, describe, mirrored
 from medxfer.audit.measures import measures, sharpness
 from medxfer.cache.room import CacheRoom
 from medxfer.data.pixel_store import PixelStore
+from medxfer.working import ended
 
 Call = Callable[..., Any]
 
 
-def test_every_picture_has_its_record(room: CacheRoom, scan: Call, make: Call, ended: Call) -> None:
+def test_every_picture_has_its_record(room: CacheRoom, scan: Call, make: Call) -> None:
     pictures = {f"{label}/{n}.png": scan(n) for n, label in enumerate("ABABABAB" * 5)}
     manifest = make(pictures)
     rows = np.arange(len(manifest))[::-1].copy()

@@ -26,12 +26,13 @@ from medxfer.data.library import correct, load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.pixel_store import PixelStore
 from medxfer.paths import Workspace
+from medxfer.working import ended
 
 Call = Callable[..., Any]
 
 
 @pytest.fixture
-def search(workspace: Workspace, room: CacheRoom, ended: Call) -> Call:
+def search(workspace: Workspace, room: CacheRoom) -> Call:
     """Import a folder and search it: manifest, exact pairs, near pairs."""
 
     def run(folder: Path, **options: Any) -> tuple[Manifest, Any, Any]:
@@ -193,15 +194,11 @@ def test_the_search_is_blockwise_and_complete() -> None:
     drawn = np.abs(generator.normal(1, 0.3, (count, 288))).astype(np.float16)
     drawn[2000:2040] = drawn[:40] + generator.normal(0, 0.02, (40, 288)).astype(np.float16)
     tracemalloc.start()
-    steps = candidates(drawn)
-    try:
-        while True:
-            done, total = next(steps)
-    except StopIteration as end:
-        found = end.value
+    told: list[tuple[int, int]] = []
+    found = ended(candidates(drawn), told.append)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (done, total) == (3, 3)
+    assert told[-1] == (3, 3)
     assert peak < 200e6
     pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
     assert {(n, 2000 + n) for n in range(40)} <= pairs

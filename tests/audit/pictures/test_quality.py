@@ -12,11 +12,12 @@ from medxfer.audit.appearance import appearance
 from medxfer.audit.quality import COLUMNS, quality
 from medxfer.cache.room import CacheRoom
 from medxfer.data.pixel_store import PixelStore
+from medxfer.working import ended
 
 Call = Callable[..., Any]
 
 
-def test_odd_pictures_and_only_those(room: CacheRoom, scan: Call, make: Call, ended: Call) -> None:
+def test_odd_pictures_and_only_those(room: CacheRoom, scan: Call, make: Call) -> None:
     ordinary = {f"{'AB'[n % 2]}/{n:03d}.png": scan(n) for n in range(60)}
     black = scan(70)
     black[:, 3:] = 0
@@ -41,7 +42,7 @@ def test_odd_pictures_and_only_those(room: CacheRoom, scan: Call, make: Call, en
 
 
 def test_few_pictures_have_no_distribution_to_stand_apart_from(
-    room: CacheRoom, scan: Call, make: Call, ended: Call
+    room: CacheRoom, scan: Call, make: Call
 ) -> None:
     manifest = make({"A/1.png": scan(1), "B/2.png": scan(2, 100, 180), "A/3.png": scan(3, 90, 90)})
     with PixelStore(room, manifest) as store:
