@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
 
 import torch
@@ -59,12 +59,17 @@ _AFTER_A_STOP = 30
 
 
 def execute(
-    workspace: Workspace, run: str, should_stop: Callable[[], bool] = lambda: False
+    workspace: Workspace,
+    run: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    locked: bool = False,
 ) -> Iterator[Event]:
     """Carry out a run in this process; each event is in the run's file before it is yielded.
 
     The last event is `Finished`, `Stopped` or `Failed`; an error ends the run, not the caller.
-    It stops when `should_stop` says so or when a stop was requested in the run's folder.
+    It stops when `should_stop` says so or when a stop was requested in the run's folder. With
+    `locked` the caller holds the run's lock already.
 
     Raises:
         RunError: the run is unknown, or another process is executing it.
@@ -78,7 +83,7 @@ def execute(
     busy = RunError(
         f"The run {run} is being executed by another process.", "Wait until it ends, or stop it."
     )
-    with lock.held(paths.lock, busy):
+    with nullcontext() if locked else lock.held(paths.lock, busy):
         try:
             paths.reserve.write_bytes(bytes(_RESERVE))
             for event in _events(workspace, run, loaded.config, paths, stop):

@@ -14,7 +14,10 @@ import sys
 from pathlib import Path
 from threading import Event as Flag
 
+from medxfer import lock
+from medxfer.errors import RunError
 from medxfer.paths import Workspace
+from medxfer.runs.store import run_folder
 
 _NICENESS = 10
 """So that a run on the CPU gives way to the app that watches it."""
@@ -33,12 +36,16 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.nice(_NICENESS)
     stop = stop_on_signal()
-    # torch takes seconds to import; by then the signals are already heeded
-    from medxfer.machine import keep_freed_memory
-    from medxfer.runs.execute import execute
+    place = Workspace(Path(root))
+    busy = RunError(f"The run {run} has a process already.", "Wait until it ends, or stop it.")
+    with lock.held(run_folder(place, run).lock, busy):
+        # torch takes seconds to import, on a busy machine more than a minute; by then the signals
+        # are already heeded, and the run counts as one that has a process
+        from medxfer.machine import keep_freed_memory
+        from medxfer.runs.execute import execute
 
-    keep_freed_memory()
-    kinds = [event.kind for event in execute(Workspace(Path(root)), run, stop.is_set)]
+        keep_freed_memory()
+        kinds = [event.kind for event in execute(place, run, stop.is_set, locked=True)]
     return 1 if kinds[-1] == "failed" else 0
 
 

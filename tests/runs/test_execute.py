@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -482,3 +484,32 @@ def test_a_killed_worker_is_lost_and_not_running_for_ever(
     assert isinstance(started, Started)
     os.kill(started.pid, signal.SIGKILL)
     assert wait_until(workspace, run, RunState.LOST, seconds=10) is RunState.LOST
+
+
+def test_a_worker_holds_the_lock_before_it_imports_what_takes_long(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
+    """Else a run whose process starts slowly, on a busy machine, would be called lost."""
+    run, _ = create_run(workspace, small_config)
+    fake = (
+        "import sys, types\n"
+        "from medxfer import lock\n"
+        "from medxfer.paths import Workspace\n"
+        "from medxfer.runs import worker\n"
+        "class Slow(types.ModuleType):\n"
+        "    def __getattr__(self, name):\n"
+        "        if name == 'execute':\n"
+        f"            print(lock.is_held(Workspace(Path(sys.argv[1])).run({run!r}).lock))\n"
+        "            return lambda *_, **named: [types.SimpleNamespace(kind=str(named))]\n"
+        "        raise AttributeError(name)\n"
+        "from pathlib import Path\n"
+        "sys.modules['medxfer.runs.execute'] = Slow('medxfer.runs.execute')\n"
+        f"print(worker.main([sys.argv[1], {run!r}]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", fake, str(workspace.root)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["True", "0"]
