@@ -6,6 +6,7 @@ The heat is shown as it is: neither squared nor stretched, and transparent where
 from __future__ import annotations
 
 from io import BytesIO
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from medxfer.registry import Registry
 
 Bytes = NDArray[np.uint8]
 Heat = NDArray[np.float32]
+_Number = TypeVar("_Number", np.uint8, np.float32)
 
 _LEVELS = 256
 
@@ -55,6 +57,16 @@ def blend(pixels: Bytes, heatmap: Heat, opacity: float, name: str = "inferno") -
     colours = COLOUR_MAPS[name][_level(heatmap)].astype(np.float32)
     weight = np.float32(opacity) * np.clip(heatmap, 0, 1)[..., None]
     return np.round(pixels + (colours - pixels) * weight).astype(np.uint8)
+
+
+def shrunk(values: NDArray[_Number], longest: int) -> NDArray[_Number]:
+    """A picture (H, W, 3) or a heatmap (H, W) with its longer side at most `longest` pixels."""
+    height, width = values.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return values
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
 
 
 def encode_png(pixels: Bytes) -> bytes:

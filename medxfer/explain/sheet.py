@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,10 @@ from medxfer.evaluation.confusion import cell
 from medxfer.evaluation.predictions import Predictions
 from medxfer.explain.faithfulness import Step
 from medxfer.explain.heatmap import explain
-from medxfer.explain.overlay import blend
+from medxfer.explain.overlay import blend, shrunk
 from medxfer.explain.placing import Heat
 
 Bytes = NDArray[np.uint8]
-_Number = TypeVar("_Number", np.uint8, np.float32)
 
 MOST = 24
 """Pictures on a sheet."""
@@ -97,21 +95,11 @@ def tiles_of_cell(
             found = explain(
                 model, pixels, predictions.classes, target=predicted, method=method, stage=stage
             )
-            tiles.append(Tile(caption, _shrunk(pixels), _shrunk(found.heatmap)))
+            tiles.append(Tile(caption, shrunk(pixels, _KEPT), shrunk(found.heatmap, _KEPT)))
         except MedxferError as error:
             tiles.append(Tile(f"{caption}. {error.problem}"))
         yield Step(len(tiles), len(table))
     return tiles
-
-
-def _shrunk(values: NDArray[_Number]) -> NDArray[_Number]:
-    """A picture or a heatmap with its longer side at most `_KEPT` pixels."""
-    height, width = values.shape[:2]
-    scale = _KEPT / max(height, width)
-    if scale >= 1:
-        return values
-    size = max(1, round(scale * width)), max(1, round(scale * height))
-    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
 
 
 def _small(pixels: Bytes) -> Image.Image:

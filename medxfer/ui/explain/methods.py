@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
-from PIL import Image
 
 from medxfer.errors import MedxferError
-from medxfer.explain.overlay import blend
+from medxfer.explain.overlay import blend, shrunk
 from medxfer.paths import Workspace
 from medxfer.runs.summary import RunSummary
 from medxfer.runs.worth import METHOD_NAMES
@@ -47,7 +44,7 @@ def draw_methods(
                 show_problem(error)
                 continue
             st.image(
-                _small(blend(scan.pixels, heat.heatmap, _OPACITY)),
+                shrunk(blend(scan.pixels, heat.heatmap, _OPACITY), _SIDE),
                 caption=f"{heatmap_words(classes, wanted)}: strongest evidence "
                 f"{heat.raw_maximum:.3g}",
                 output_format="JPEG",
@@ -56,9 +53,3 @@ def draw_methods(
         "Strongest evidence is the figure before scaling, each method in units of its own: compare "
         "it between scans, not between methods."
     )
-
-
-def _small(pixels: NDArray[np.uint8]) -> Image.Image:
-    image = Image.fromarray(pixels)
-    image.thumbnail((_SIDE, _SIDE))
-    return image

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from medxfer.explain.overlay import shrunk
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.viewer.display import Display, HeatLayer
 
@@ -36,21 +36,11 @@ def display_of(answer: Explanation | None, scan: Scan) -> Display:
     if answer is None:
         return picture
     heat = HeatLayer(
-        values=_for_screen(answer.heatmap),
+        values=shrunk(answer.heatmap, _LONGEST_SIDE),
         of=answer.classes[answer.target],
         where=_where(answer.heatmap),
     )
     return replace(picture, seen=answer.seen, heat=heat)
-
-
-def _for_screen(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The heatmap (H, W), shrunk so that the longer side is at most 512 pixels."""
-    height, width = heatmap.shape
-    scale = _LONGEST_SIDE / max(height, width)
-    if scale >= 1:
-        return heatmap
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(heatmap).resize(size, Image.Resampling.BOX))
 
 
 def _where(heatmap: NDArray[np.float32]) -> str:

@@ -7,6 +7,7 @@ its pixels: Streamlit only samples large arrays, so two scans could share one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,16 +51,16 @@ def prepare(place: Workspace, run: str) -> bool:
     Shows a bar meanwhile and then draws the page anew. Where it cannot be found out, that is
     remembered, and said with every scan. Returns whether the page may go on.
     """
-    from medxfer.runs.gates import making
+    from medxfer.runs.gates import gate
 
     tried = st.session_state.setdefault(_TRIED, {})
     if run in tried or _gate(str(place.root), run, None) is not None:
         return True
 
     def make(tell: Tell) -> None:
+        step = "Looking at the run's own scans, which is needed once"
         try:
-            for done, total in making(place, _model(str(place.root), run)):
-                tell("Looking at the run's own scans, which is needed once", done, total)
+            gate(place, _model(str(place.root), run), partial(tell, step))
             tried[run] = ""
         except MedxferError as error:
             tried[run] = str(error)
