@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from parsed import Page
 from recorded import FILE_WORD, PATIENT_WORD, Made, make, make_data, make_run
 
 from medxfer import RESEARCH_USE_ONLY
@@ -49,8 +49,6 @@ from medxfer.runs.results import load_predictions
 from medxfer.runs.store import create_run, load_run
 from medxfer.runs.worth import Checks, OnMarks
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
@@ -72,42 +70,6 @@ def opened(made: Made, closed: Document) -> Document:
     decide_operating_point(place, run, choose(validation(place, run), Rule.SENSITIVITY, 0.9))
     open_test(place, run, "page")
     return report(place, run, columns=["age"])
-
-
-class Page(HTMLParser):
-    """Whether every element is closed where it should be, its text and its attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.ids: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self.open.append(tag)
-        self._look(tag, attrs)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._look(tag, attrs)
-
-    def _look(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def numbers_of(made: Made) -> list[str]:
