@@ -67,6 +67,17 @@ class Started(_Event):
     """The verdict of the audit in a word; "" if there was none of the data set as it was."""
 
 
+class Resumed(_Event):
+    """A process takes the run up again; comes after its `Started`.
+
+    What was told of epochs after `epoch` is told again: a reader drops what it heard of them.
+    """
+
+    kind: Literal["resumed"] = "resumed"
+    epoch: int
+    """The last epoch that is not repeated; 0: the run begins anew."""
+
+
 class PhaseStarted(_Event):
     kind: Literal["phase_started"] = "phase_started"
     phase: int
@@ -78,13 +89,14 @@ class PhaseStarted(_Event):
 class Preparing(_Event):
     """Work done once before epochs can begin; at most about two a second.
 
-    `pixels`: images are decoded to the working size; `features`: images pass the frozen stages.
+    `weights`: pretrained weights are fetched; `pixels`: images are decoded to the working size;
+    `features`: images pass the frozen stages.
     """
 
     kind: Literal["preparing"] = "preparing"
-    step: Literal["pixels", "features"]
+    step: Literal["weights", "pixels", "features"]
     done: int
-    """Images, each view counted."""
+    """Bytes of weights, or images, each view counted."""
     total: int
     seconds_left: float | None
     """Until this work is done."""
@@ -163,8 +175,37 @@ class Stopped(_Event):
     seconds: float
 
 
+class Paused(_Event):
+    """The run stands still for a reason from outside, and goes on where it was when told to.
+
+    `system`: something asked the process to end; `disk`: no space or no permission; `data`: files
+    of the data set or weights are gone or changed; `device`: the GPU was lost.
+    """
+
+    kind: Literal["paused"] = "paused"
+    reason: Literal["system", "disk", "data", "device"]
+    problem: str
+    remedy: str = ""
+
+
+class Died(_Event):
+    """The process ended without a word; told by the supervisor, who saw how."""
+
+    kind: Literal["died"] = "died"
+    problem: str
+    remedy: str = ""
+    code: int | None = None
+    """What the process left: negative is the signal that killed it; None: nobody saw."""
+
+
+class Cancelled(_Event):
+    """Taken out of the queue before it began, or before it went on."""
+
+    kind: Literal["cancelled"] = "cancelled"
+
+
 class Failed(_Event):
-    """The run could not go on."""
+    """The run could not go on, and would fail in the same way again."""
 
     kind: Literal["failed"] = "failed"
     problem: str
@@ -175,6 +216,7 @@ class Failed(_Event):
 
 Event = Annotated[
     Started
+    | Resumed
     | PhaseStarted
     | Preparing
     | Progress
@@ -184,6 +226,9 @@ Event = Annotated[
     | PredictionsSaved
     | Finished
     | Stopped
+    | Paused
+    | Died
+    | Cancelled
     | Failed,
     Field(discriminator="kind"),
 ]

@@ -142,6 +142,11 @@ class RunPaths:
         return self.root / "stop"
 
     @property
+    def queued(self) -> Path:
+        """Stands from the moment the run is to be executed until a process holds its lock."""
+        return self.root / "queued"
+
+    @property
     def log(self) -> Path:
         return self.root / "worker.log"
 
@@ -218,6 +223,26 @@ class Workspace:
     @property
     def index(self) -> Path:
         return self.root / "index.sqlite"
+
+    @property
+    def supervisor(self) -> Path:
+        """The lock of the one process of this host that starts runs, with its words beside it."""
+        return self.root / "supervisor"
+
+    @property
+    def slots(self) -> Path:
+        """A lock for each device, held by the process that computes on it."""
+        return self.root / "slots"
+
+    @property
+    def bin(self) -> Path:
+        """What was deleted and can still be brought back."""
+        return self.root / "bin"
+
+    @property
+    def activity(self) -> Path:
+        """Who did what, one JSON line each, only appended to."""
+        return self.root / "activity.jsonl"
 
     @property
     def openings(self) -> Path:

@@ -21,7 +21,7 @@ from medxfer.files import write_text
 from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import index, journal
 from medxfer.runs.decision_log import keep_openings
-from medxfer.runs.summary import RunState, RunSummary, summarise
+from medxfer.runs.summary import RunState, RunSummary, not_repeated, summarise
 
 SCHEMA = 1
 """Of the run folder: config.json, events.jsonl, checkpoints/, predictions/."""
@@ -96,11 +96,14 @@ def load_run(workspace: Workspace, run: str) -> Run:
         RunError: there is no such run, or its folder is damaged or of a newer version.
     """
     paths, spec = run_folder(workspace, run), _spec(workspace, run)
-    alive = lock.is_held(paths.lock)  # asked first: a run that ends meanwhile is not lost
+    # Asked first: a run that is taken up, or ends, meanwhile is not lost.
+    queued, alive = paths.queued.exists(), lock.is_held(paths.lock)
     events, _ = journal.read(paths.events)
-    kept = _kept_epoch(paths)
-    summary = summarise(run, spec.settings, spec.created, events, alive=alive, kept=kept)
-    return Run(summary, spec.settings, events, paths)
+    summary = summarise(
+        run, spec.settings, spec.created, events,
+        alive=alive, queued=queued, kept=_kept_epoch(paths),
+    )  # fmt: skip
+    return Run(summary, spec.settings, not_repeated(events), paths)
 
 
 def run_folder(workspace: Workspace, run: str) -> RunPaths:
@@ -168,8 +171,8 @@ def kept_weights(paths: RunPaths) -> str:
 
 
 def _is_over(state: RunState) -> bool:
-    """Whether the line will not change; a lost run may be taken up again."""
-    return state.ended and state is not RunState.LOST
+    """Whether the line will not change; a run that stands still may be taken up again."""
+    return state.ended and not state.can_go_on
 
 
 def _kept_epoch(paths: RunPaths) -> int | None:

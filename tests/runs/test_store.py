@@ -58,12 +58,12 @@ def epoch(number: int, auroc: float | None, *, best: bool) -> EpochFinished:
 def test_the_state_is_the_sum_of_events_and_liveness(
     events: list[Event], alive: bool, age: timedelta, state: RunState
 ) -> None:
-    assert state_of(events, alive=alive, created=datetime.now(UTC) - age) is state
+    assert state_of(events, alive=alive, queued=False, created=datetime.now(UTC) - age) is state
 
 
 def test_the_summary_follows_the_best_epoch() -> None:
     events = [epoch(1, 0.7, best=True), epoch(2, 0.9, best=True), epoch(3, 0.8, best=False)]
-    line = summarise("r", CONFIG, NOW, events, alive=True, kept=None)
+    line = summarise("r", CONFIG, NOW, events, alive=True, queued=False, kept=None)
     assert (line.epochs, line.best_epoch, line.validation["auroc"]) == (3, 2, 0.9)
 
 

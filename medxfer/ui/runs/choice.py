@@ -22,6 +22,8 @@ EXPLAIN_PAGE = "pages/explain/scan.py"
 STATE_WORDS = {
     RunState.WAITING: "Waiting",
     RunState.RUNNING: "Training",
+    RunState.PAUSED: "Paused",
+    RunState.CANCELLED: "Cancelled",
     RunState.FINISHED: "Finished",
     RunState.STOPPED: "Stopped",
     RunState.FAILED: "Failed",

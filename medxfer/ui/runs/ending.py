@@ -45,6 +45,10 @@ def _badge(state: RunState) -> None:
     match state:
         case RunState.FINISHED:
             st.badge("Finished", icon=":material/check_circle:", color="green")
+        case RunState.PAUSED:
+            st.badge("Paused", icon=":material/pause_circle:", color="orange")
+        case RunState.CANCELLED:
+            st.badge("Cancelled", icon=":material/block:", color="gray")
         case RunState.STOPPED:
             st.badge("Stopped", icon=":material/stop_circle:", color="orange")
         case RunState.FAILED:

@@ -11,17 +11,21 @@ from datetime import datetime
 from pathlib import Path
 
 from medxfer.events import (
+    Cancelled,
+    Died,
     EpochFinished,
     Event,
     Failed,
     Finished,
     Fitted,
     Note,
+    Paused,
     PhasePlan,
     PhaseStarted,
     PredictionsSaved,
     Preparing,
     Progress,
+    Resumed,
     Started,
     Stopped,
 )
@@ -52,19 +56,19 @@ class Live:
     notes: list[Note] = field(default_factory=list)
     fitted: Fitted | None = None
     predictions: list[PredictionsSaved] = field(default_factory=list)
-    ending: Finished | Stopped | Failed | None = None
+    ending: Finished | Stopped | Failed | Paused | Died | Cancelled | None = None
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event) -> None:  # noqa: C901  (one line a kind)
         """Take one more event into the sum."""
         self.latest = event
         match event:
             case Started():
                 # A run taken up again begins its own account; what it had learned stays above.
                 self.started, self.ending = event, None
+            case Resumed():
+                self._take_back(event.epoch)
             case PhaseStarted():
                 self.phases.append(event)
-            case Preparing():
-                pass  # stands in `latest` for as long as it matters
             case Progress():
                 self._add_progress(event)
             case EpochFinished():
@@ -76,8 +80,18 @@ class Live:
                 self.fitted, self.progress = event, None
             case PredictionsSaved():
                 self.predictions.append(event)
-            case Finished() | Stopped() | Failed():
+            case Preparing():
+                pass  # stands in `latest` for as long as it matters
+            case Finished() | Stopped() | Failed() | Paused() | Died() | Cancelled():
                 self.ending, self.progress = event, None
+
+    def _take_back(self, epoch: int) -> None:
+        """What was told of epochs after this one is told again."""
+        self.epochs = [told for told in self.epochs if told.epoch <= epoch]
+        self.phases = [told for told in self.phases if told.epoch <= epoch + 1]
+        kept = [point for point in self.batches if point[0] <= epoch]
+        self.batches = deque(kept, maxlen=_BATCHES_SHOWN)
+        self.progress, self.fitted, self.predictions = None, None, []
 
     def _add_progress(self, event: Progress) -> None:
         self.progress = self.speed = event
@@ -149,7 +163,7 @@ def state_now(tail: EventTail, paths: RunPaths, created: datetime) -> RunState:
     Whether the process lives is asked first: asked last, a run that ends in between would look
     as if its process had died without a word.
     """
-    alive = is_held(paths.lock)
+    queued, alive = paths.queued.exists(), is_held(paths.lock)
     live = tail.read()
     told = [event for event in (live.latest, live.ending) if event is not None]
-    return state_of(told, alive=alive, created=created)
+    return state_of(told, alive=alive, queued=queued, created=created)

@@ -110,6 +110,8 @@ def _doing_once(preparing: Preparing) -> str:
     """What is done once before epochs can begin, and how far it is."""
     of = f"{number(preparing.done)} of {number(preparing.total)}"
     match preparing.step:
+        case "weights":
+            text = f"Fetching weights: {size(preparing.done)} of {size(preparing.total)}"
         case "pixels":
             text = f"Decoding images: {of}"
         case "features":
