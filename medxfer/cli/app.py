@@ -13,6 +13,7 @@ import medxfer
 from medxfer.cli.output import Counter, Session, command, say
 from medxfer.data.library import clear_abandoned, ensure_demo
 from medxfer.errors import DataError, WorkspaceError
+from medxfer.executors.local import wake
 from medxfer.paths import HOME_VARIABLE
 
 
@@ -32,6 +33,7 @@ def app(session: Session, port: int) -> int:
         ensure_demo(session.workspace, Counter("Drawing the demo data set, patients"))
     except DataError as error:
         say(f"Warning: the demo data set cannot be used. {error}")
+    wake(session.workspace)  # for runs that were waiting, or under way, when the computer went off
     say(f"medxfer: http://127.0.0.1:{port}  (Ctrl-C ends the app; runs go on)")
     # a module of its own process: the command line itself never imports streamlit
     arguments = [sys.executable, "-m", "medxfer.ui.serve", "--server.port", str(port)]

@@ -92,7 +92,7 @@ class Child:
         pid = self.process.pid if self.process else lock.holder(self.paths.lock)
         with suppress(psutil.Error):
             times = psutil.Process(pid).cpu_times()
-            return (times.user + times.system) // 60
+            return float((times.user + times.system) // 60)
         return 0.0
 
 

@@ -56,7 +56,7 @@ def health(workspace: Workspace) -> Health:
     return Health(
         alive=alive,
         answering=passed is not None and 0 <= passed < _LATE_SECONDS,
-        pid=words.get("pid"),
+        pid=pid if isinstance(pid := words.get("pid"), int) else None,
         host=str(words.get("host", "")),
         since=_moment(words.get("since")),
         waiting=waits,

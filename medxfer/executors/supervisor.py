@@ -21,7 +21,7 @@ from threading import Event as Flag
 
 from medxfer import lock
 from medxfer.errors import MedxferError, RunError, WorkspaceError
-from medxfer.events import Event, Failed, Note
+from medxfer.events import Event, Failed
 from medxfer.executors import presence
 from medxfer.executors.child import Child, Command, begin, worker
 from medxfer.executors.death import STUCK_MINUTES, death, memory
@@ -62,6 +62,8 @@ class Supervisor:
         """By slot."""
         self._seen: dict[str, float] = {}
         """When a claimed run without a process was first seen, by run; monotonic."""
+        self._later: dict[str, float] = {}
+        """When a slot is tried again that was refused, by slot; monotonic."""
         self._mended = self._beaten = -float("inf")
         self._busy = time.monotonic()
         self._since = datetime.now(UTC)
@@ -129,7 +131,8 @@ class Supervisor:
     def _fill(self) -> None:
         """Give every free slot to the next run that fits it."""
         for slot in self._slots:
-            if slot.name in self._children or not slot.is_free(self._workspace):
+            early = time.monotonic() < self._later.get(slot.name, 0.0)
+            if early or slot.name in self._children or not slot.is_free(self._workspace):
                 continue
             job = queue.claim(self._workspace, slot.name, slot.devices)
             if job is not None and self._is_sound(job):
@@ -154,8 +157,7 @@ class Supervisor:
             self._children[slot.name] = begin(self._workspace, job, slot, self._command)
         except OSError as error:
             log.warning("run %s could not be started: %s", job.run, error)
-            queue.release(self._workspace, job, counted=False)
-            time.sleep(_PATIENCE_SECONDS)
+            self._put_off(job)
         else:
             log.info("run %s begins on %s", job.run, slot.name)
 
@@ -164,7 +166,7 @@ class Supervisor:
         job, code = child.job, child.code
         log.info("the process of run %s ended (%s)", job.run, code)
         if code == BUSY:
-            queue.release(self._workspace, job, counted=False)
+            self._put_off(job)
             return
         if not self._is_ours(job):
             return  # it was queued again, or taken off, in the meantime
@@ -188,6 +190,12 @@ class Supervisor:
             remedy = f"{again}{died.remedy or 'Continue it when the cause is mended.'}"
             self._append(paths, died.model_copy(update={"remedy": remedy}))
             queue.leave(self._workspace, job.run)
+
+    def _put_off(self, job: Job) -> None:
+        """Nothing could be done for the job now: it waits again, and its slot for a moment."""
+        queue.release(self._workspace, job, counted=False)
+        if job.slot is not None:
+            self._later[job.slot] = time.monotonic() + _PATIENCE_SECONDS
 
     def _is_ours(self, job: Job) -> bool:
         rows = (row for row in queue.jobs(self._workspace) if row.run == job.run)

@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         WorkspaceError: the file is damaged, or of a newer version of medxfer.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+        with closing(_connect(path)) as connection:
             _migrate(connection)
             with connection:
                 yield connection
@@ -80,6 +80,10 @@ def changing(path: Path) -> Iterator[sqlite3.Connection]:
     with opened(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS)
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> WorkspaceError:
@@ -119,7 +123,7 @@ def claim_request(connection: sqlite3.Connection, request: str, run: str) -> str
 
 
 def remember(connection: sqlite3.Connection, lines: Iterable[tuple[RunSummary, str]]) -> None:
-    """Keep the lines of runs that have ended, each with the stamp of the events it was read from."""
+    """Keep the lines of runs that have ended, each with the stamp of the events it sums up."""
     rows = [
         {**asdict(line), "created": line.created.isoformat(), "state": str(line.state),
          "validation": json.dumps(line.validation), "stamp": stamp}

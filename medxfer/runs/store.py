@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
 from medxfer import lock
 from medxfer.config import Settings, TrainConfig
-from medxfer.data.manifest import Manifest
 from medxfer.data.staging import DELETED_PREFIX
 from medxfer.errors import MedxferError, RunError, WorkspaceError
 from medxfer.events import Event, Started
@@ -23,6 +23,9 @@ from medxfer.paths import RunPaths, Workspace
 from medxfer.runs import index, journal, queue
 from medxfer.runs.decision_log import keep_openings
 from medxfer.runs.summary import RunState, RunSummary, not_repeated, summarise
+
+if TYPE_CHECKING:  # a manifest brings pandas, which the supervisor does without
+    from medxfer.data.manifest import Manifest
 
 SCHEMA = 1
 """Of the run folder: config.json, events.jsonl, checkpoints/, predictions/."""
