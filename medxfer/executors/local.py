@@ -58,15 +58,7 @@ def resume(workspace: Workspace, run: str, by: str = "") -> None:
 def why_not_resumed(workspace: Workspace, run: Run) -> RunError | None:
     """Why an ended run cannot go on; None if it can."""
     line = run.summary
-    if line.state.can_go_on:
-        return None
     name = f"The run {line.run}"
-    if line.state is not RunState.STOPPED:
-        return RunError(f"{name} has {line.state} and cannot go on.", "Start a new run.")
-    fitted = [event for event in run.events if isinstance(event, Fitted)]
-    asked = not fitted or fitted[-1].reason == "stop_requested"
-    if not asked or line.epochs >= line.planned_epochs:
-        return RunError(f"{name} has no epochs left.", "Start a new run with more epochs.")
     decided = decisions(workspace, line.run)
     if decided.openings or decided.elsewhere:
         return RunError(
@@ -74,6 +66,14 @@ def why_not_resumed(workspace: Workspace, run: Run) -> RunError | None:
             "make its figures flatter the network.",
             "Start a new run.",
         )
+    if line.state.can_go_on:
+        return None
+    if line.state is not RunState.STOPPED:
+        return RunError(f"{name} has {line.state} and cannot go on.", "Start a new run.")
+    fitted = [event for event in run.events if isinstance(event, Fitted)]
+    asked = not fitted or fitted[-1].reason == "stop_requested"
+    if not asked or line.epochs >= line.planned_epochs:
+        return RunError(f"{name} has no epochs left.", "Start a new run with more epochs.")
     by_hand = decided.temperature and not decided.temperature.after_training
     if by_hand or decided.point or decided.band_line or decided.sets_line:
         return RunError(
