@@ -5,6 +5,7 @@ import streamlit as st
 from medxfer import RESEARCH_USE_ONLY, __version__
 from medxfer.ui.deletion import say_deleted
 from medxfer.ui.frame import boundary
+from medxfer.ui.signin import draw_account, may_go_on
 from medxfer.ui.theme import ASSETS, dark_unless_chosen
 
 st.set_page_config(
@@ -36,10 +37,15 @@ pages = {
         st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),
     ],
 }
+addresses = [page.url_path for section in pages.values() for page in section]
+if not may_go_on():
+    dark_unless_chosen(addresses)
+    st.stop()
 page = st.navigation(pages)
 with st.sidebar:
+    draw_account()
     st.caption(RESEARCH_USE_ONLY)
-    dark_unless_chosen([page.url_path for section in pages.values() for page in section])
+    dark_unless_chosen(addresses)
 with boundary():
     say_deleted()
     page.run()
