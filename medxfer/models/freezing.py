@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 from torchvision.models import ResNet
 
@@ -39,3 +40,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def all_finite(model: nn.Module) -> bool:
+    """Whether every weight that learns, and every statistic that moves, is a finite number."""
+    moving = [weight for weight in model.parameters() if weight.requires_grad]
+    for module in model.modules():
+        if module.training:
+            moving += module.buffers(recurse=False)
+    # One answer for all of them: each one asked for makes a GPU wait.
+    return not moving or bool(torch.stack([weight.isfinite().all() for weight in moving]).all())
