@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from medxfer.config import Stage
@@ -44,7 +44,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def all_finite(model: nn.Module) -> bool:
     """Whether every weight that learns, and every statistic that moves, is a finite number."""
-    moving = [weight for weight in model.parameters() if weight.requires_grad]
+    moving: list[Tensor] = [weight for weight in model.parameters() if weight.requires_grad]
     for module in model.modules():
         if module.training:
             moving += module.buffers(recurse=False)

@@ -162,7 +162,7 @@ class _Fit:
         halved = state is not None and state.standing.halved
         step = Step(lessons.network, self._loss, optimiser, self._machine, halved=halved)
         if state:
-            put_back(state.optimiser, model, optimiser)
+            put_back(state, model, optimiser)
             course.go_on_from(state.standing.course)
             draw_on_from(state)
         for epochs_left in reversed(range(phase.epochs - done)):

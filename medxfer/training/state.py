@@ -77,7 +77,7 @@ def taken(
 ) -> State:
     """The state now; its tensors are those in use, to be written before they move on."""
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 (the one others may use)
-    drawn = {"python": random.getstate(), "numpy": (kind, keys.tolist(), *rest)}
+    drawn = {"python": random.getstate(), "numpy": (kind, np.asarray(keys).tolist(), *rest)}
     now = Standing(
         epoch=epoch, phase=phase, done=done, since_better=since_better, halved=step.halved,
         course=course.state(), best_epoch=best.epoch, best_validation=best.validation,
@@ -92,7 +92,7 @@ def taken(
 
 
 def put_network_back(state: State, model: nn.Module) -> None:
-    """Give the network the weights and statistics of the state.
+    """Give the network the weights and statistics of the state, which lets go of them.
 
     Raises:
         WeightsError: it is another network.
@@ -104,18 +104,23 @@ def put_network_back(state: State, model: nn.Module) -> None:
             "The saved state does not fit the network that these settings describe.",
             "Train again: the settings of the run were changed.",
         ) from error
+    state.network.clear()
 
 
-def put_back(kept: Tensors, model: nn.Module, optimiser: Optimizer) -> None:
-    """Give the optimiser what was `taken` of it, laid out in memory as it had made it itself."""
+def put_back(state: State, model: nn.Module, optimiser: Optimizer) -> None:
+    """Give the optimiser what was `taken` of it, which the state lets go of.
+
+    It is laid out in memory as the optimiser had made it itself.
+    """
     parameters = dict(model.named_parameters())
-    for key, value in kept.items():
+    for key, value in state.optimiser.items():
         kind, name = key.split(" ", 1)
         parameter = parameters[name]
         # As torch's own are: the layout decides in which order numbers are added up.
         own = torch.empty_like(parameter) if value.dim() else torch.empty_like(value)
         own = own.detach().to(parameter.device)
         optimiser.state[parameter][kind] = own.copy_(value)
+    state.optimiser.clear()
 
 
 def draw_on_from(state: State) -> None:
@@ -133,6 +138,6 @@ def draw_on_from(state: State) -> None:
 
 def _torch_drawn() -> Tensors:
     found = {_CPU: torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         found |= {str(i): state for i, state in enumerate(torch.cuda.get_rng_state_all())}
     return found
