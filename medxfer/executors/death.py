@@ -19,6 +19,7 @@ _COUNTERS = (
 )
 """Where the kernel counts the processes that it killed for want of memory, as `oom_kill N`: of the
 container (cgroups 2 and 1) and of the whole computer."""
+_ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MEMORY = Path("/proc/meminfo")
 _SHORT = 0.05
 """Part of the memory that is left when it counts as nearly full."""
@@ -60,6 +61,12 @@ def death(code: int | None, before: Memory, now: Memory, *, stuck: bool = False)
         )
     if code == -signal.SIGKILL:
         return _killed_by_force(before, now)
+    if -code in _ASKED:
+        return Died(
+            problem="The process of this run was asked to end before it could say so "
+            f"({_signal(-code)}). {_SAFE}",
+            code=code,
+        )
     if code < 0:
         return Died(
             problem=f"The process of this run crashed ({_signal(-code)}). {_SAFE}",

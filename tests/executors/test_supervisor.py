@@ -182,6 +182,24 @@ def test_a_process_that_finds_its_run_taken_ends_and_nothing_is_counted(
     until(lambda: state(workspace, run) is RunState.FINISHED, boss)
 
 
+def test_a_process_that_the_system_refuses_is_tried_again(
+    workspace: Workspace, boss: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = submit(workspace, "start finish")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as short:
+        short.setattr(children.subprocess, "Popen", refuse)
+        boss.round()
+        (job,) = queue.jobs(workspace)
+        assert (job.attempts, job.slot) == (0, None)
+    monkeypatch.setattr(boss, "_later", {})
+    until(lambda: not queue.jobs(workspace), boss)
+    assert state(workspace, run) is RunState.FINISHED
+
+
 def test_a_stuck_run_is_ended_and_says_so(
     workspace: Workspace, boss: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +248,7 @@ def test_progress_is_what_a_run_tells(
         (-9, Memory(killed=3, free=0.02), "memory was nearly full"),
         (-9, CLEAR, "killed from outside (signal 9), though memory was not short (80% free)"),
         (-11, CLEAR, "crashed (signal 11, SIGSEGV)"),
+        (-15, CLEAR, "asked to end"),
         (3, CLEAR, "exit code 3"),
         (None, CLEAR, "nobody saw how it ended"),
     ],
