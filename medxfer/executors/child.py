@@ -84,7 +84,7 @@ class Child:
         """End it at once, with all that it started."""
         self.stuck = True
         pid = self.process.pid if self.process else lock.holder(self.paths.lock)
-        if pid is not None:
+        if pid:  # 0: of a container whose processes have other numbers
             _end(pid)
 
     def _work(self) -> float:

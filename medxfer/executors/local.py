@@ -41,6 +41,7 @@ def resume(workspace: Workspace, run: str, by: str = "") -> None:
 
     Raises:
         RunError: it is unknown, or has ended for good.
+        WorkspaceError: the disk refuses; the run stands as it did.
     """
     paths = load_run(workspace, run).paths
     with index.changing(workspace.index) as connection:
@@ -48,7 +49,8 @@ def resume(workspace: Workspace, run: str, by: str = "") -> None:
         if loaded.summary.state.ended:
             if reason := why_not_resumed(workspace, loaded):
                 raise reason
-            paths.stop_request.unlink(missing_ok=True)
+            with queue.writing(paths):
+                paths.stop_request.unlink(missing_ok=True)
             index.forget(connection, [run])
             queue.mark(paths, by)
             queue.add(connection, run, loaded.config.device, by)
@@ -118,7 +120,8 @@ def wake(workspace: Workspace) -> None:
 def _end(workspace: Workspace, run: str) -> None:
     """The last word of a run that stands still."""
     busy = RunError(f"The run {run} is just being taken up.", "Stop it again in a moment.")
-    with index.changing(workspace.index), lock.held(workspace.run(run).lock, busy):
+    paths = workspace.run(run)
+    with index.changing(workspace.index), queue.writing(paths), lock.held(paths.lock, busy):
         loaded = load_run(workspace, run)
         if loaded.paths.queued.exists():
             raise busy

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +92,7 @@ class Supervisor:
         jobs = queue.jobs(self._workspace)
         self._adopt(jobs)
         if any(job.slot is None for job in jobs):
-            self._fill()
+            self._fill({job.slot for job in jobs})
         if self._children or any(job.slot for job in jobs):
             self._busy = now
 
@@ -128,11 +128,11 @@ class Supervisor:
                 del self._seen[job.run]
                 queue.release(self._workspace, job, counted=False)
 
-    def _fill(self) -> None:
-        """Give every free slot to the next run that fits it."""
+    def _fill(self, claimed: Collection[str | None]) -> None:
+        """Give every free slot, of which no job has a claim, to the next run that fits it."""
         for slot in self._slots:
             early = time.monotonic() < self._later.get(slot.name, 0.0)
-            if early or slot.name in self._children or not slot.is_free(self._workspace):
+            if early or slot.name in claimed or not slot.is_free(self._workspace):
                 continue
             job = queue.claim(self._workspace, slot.name, slot.devices)
             if job is not None and self._is_sound(job):

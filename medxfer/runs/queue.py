@@ -6,16 +6,18 @@ The marker `queued` in a run's folder is the truth about whether a run is to be 
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from medxfer import lock
 from medxfer.config import Device
-from medxfer.errors import RunError
+from medxfer.errors import RunError, WorkspaceError
 from medxfer.events import Cancelled
 from medxfer.files import write_json
 from medxfer.paths import RunPaths, Workspace
@@ -46,14 +48,34 @@ class Job:
     """The device slot that claimed it; None while it waits."""
 
 
+@contextmanager
+def writing(paths: RunPaths) -> Iterator[None]:
+    """Turns a refusal of the disk, inside, into a sentence.
+
+    Raises:
+        WorkspaceError: the disk is full, or the run's folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise WorkspaceError(
+            f"The folder of run {paths.root.name} could not be written: "
+            f"{'the disk is full' if full else error.strerror}. The run is as it was.",
+            "Free some space and try again." if full else "Mend the permissions of the workspace.",
+        ) from error
+
+
 def mark(paths: RunPaths, by: str = "") -> None:
-    """Set the marker: the run is to be executed."""
-    write_json(paths.queued, {"by": by, "begun": False})
+    """Set the marker: the run is to be executed; raises as `writing`."""
+    with writing(paths):
+        write_json(paths.queued, {"by": by, "begun": False})
 
 
 def mark_begun(paths: RunPaths) -> None:
-    """Note in the marker that a process holds the run's lock and has begun."""
-    write_json(paths.queued, _marked(paths) | {"begun": True})
+    """Note in the marker that a process holds the run's lock and has begun; as `writing`."""
+    with writing(paths):
+        write_json(paths.queued, _marked(paths) | {"begun": True})
 
 
 def has_begun(paths: RunPaths) -> bool:
@@ -132,6 +154,7 @@ def cancel(workspace: Workspace, run: str) -> bool:
 
     Raises:
         RunError: a process has its lock.
+        WorkspaceError: as `writing`.
     """
     paths = workspace.run(run)
     with index.changing(workspace.index) as connection:
@@ -142,7 +165,7 @@ def cancel(workspace: Workspace, run: str) -> bool:
         if gone is None:
             return False
         busy = RunError(f"The run {run} is just beginning.", "Stop it in a moment.")
-        with lock.held(paths.lock, busy):
+        with writing(paths), lock.held(paths.lock, busy):
             journal.append(paths.events, Cancelled())
             paths.queued.unlink(missing_ok=True)
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pydantic import Field, ValidationError
 from medxfer import lock
 from medxfer.config import Settings, TrainConfig
 from medxfer.data.staging import DELETED_PREFIX
-from medxfer.errors import MedxferError, RunError, WorkspaceError
+from medxfer.errors import MedxferError, RunError
 from medxfer.events import Event, Started
 from medxfer.files import flush, write_text
 from medxfer.paths import RunPaths, Workspace
@@ -94,19 +93,13 @@ def _make_folder(workspace: Workspace, run: str, spec: _Spec, queued_by: str | N
     """The folder, whole at once; with the queue's marker if somebody queued it."""
     target, made = workspace.run(run), RunPaths(workspace.staging / f"{NEW_PREFIX}{run}")
     try:
-        made.checkpoints.mkdir(parents=True)
-        write_text(made.config, spec.model_dump_json(indent=2) + "\n")
-        if queued_by is not None:
-            queue.mark(made, queued_by)
-        made.root.rename(target.root)
-        flush(workspace.runs)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise WorkspaceError(
-            f"The run could not be written to {workspace.runs}: "
-            f"{'the disk is full' if full else error.strerror}. Nothing was started.",
-            "Free some space and start it again." if full else "Mend the permissions there.",
-        ) from error
+        with queue.writing(target):
+            made.checkpoints.mkdir(parents=True)
+            write_text(made.config, spec.model_dump_json(indent=2) + "\n")
+            if queued_by is not None:
+                queue.mark(made, queued_by)
+            made.root.rename(target.root)
+            flush(workspace.runs)
     finally:
         shutil.rmtree(made.root, ignore_errors=True)
 

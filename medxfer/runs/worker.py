@@ -12,11 +12,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from medxfer import lock
-from medxfer.errors import RunError
+from medxfer.errors import RunError, WorkspaceError
 from medxfer.paths import Workspace
 from medxfer.runs.pausing import pausing_on_signals
 from medxfer.runs.queue import mark_begun
@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> int:
             log.warning("%s", error)
             return BUSY
         if paths.queued.exists():
-            mark_begun(paths)
+            with suppress(WorkspaceError):  # on a full disk the run itself has the words for it
+                mark_begun(paths)
         pausing = held.enter_context(pausing_on_signals(paths))
         # torch takes seconds to import, on a busy machine more than a minute; by then the signals
         # are already heeded, and the run counts as one that has a process

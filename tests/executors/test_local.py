@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from medxfer import lock
 from medxfer.config import TrainConfig
-from medxfer.errors import RunError
+from medxfer.errors import RunError, WorkspaceError
 from medxfer.events import (
     Cancelled,
     Died,
@@ -148,6 +149,30 @@ def test_a_stopped_run_does_not_go_on_after_its_test_set_was_opened(workspace: W
     decision_log.append(workspace.run(decided).decisions, PointLine(point=None, temperature=1))
     with pytest.raises(RunError, match="threshold or another decision"):
         local.resume(workspace, decided)
+
+
+def test_a_disk_that_refuses_leaves_the_run_as_it_was(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = add_run(workspace, epoch(1), PAUSED, kept=1)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(queue, "write_json", full)
+        with pytest.raises(WorkspaceError, match="disk is full"):
+            local.resume(workspace, run)
+        with pytest.raises(WorkspaceError, match="disk is full"):
+            local.start(workspace, CONFIG)
+        disk.setattr(journal, "append", full)
+        with pytest.raises(WorkspaceError, match="disk is full"):
+            local.stop(workspace, run)
+    assert state(workspace, run) is RunState.PAUSED
+    assert queue.jobs(workspace) == []
+    assert [line.run for line in list_runs(workspace)] == [run]
+    local.resume(workspace, run)
+    assert queue.waiting(workspace) == [run]
 
 
 def test_stop_takes_a_waiting_run_out_of_the_queue(workspace: Workspace) -> None:

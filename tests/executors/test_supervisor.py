@@ -309,12 +309,12 @@ def test_a_claim_without_a_process_is_released_and_not_counted(
     workspace: Workspace, boss: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "_START_SECONDS", 0.2)
-    run = submit(workspace, "start kill")
+    run, other = submit(workspace, "start kill"), submit(workspace, "start finish")
     assert queue.claim(workspace, CPU, tuple(Device))
     boss.round()
-    assert queue.waiting(workspace) == []
+    assert queue.waiting(workspace) == [other]
     until(lambda: not queue.jobs(workspace), boss)
-    assert ran(workspace) == [run, run]
+    assert ran(workspace) == [run, run, other]
 
 
 @pytest.mark.slow
