@@ -125,7 +125,8 @@ def test_a_fault_of_the_server_shows_an_id_and_no_path(client: Any, workspace: W
 
 
 @pytest.mark.parametrize(
-    "path", ["/_stcore/metrics", "/_stcore/metrics/", "//_stcore/metrics", "/_stcore/agent/interact"]
+    "path",
+    ["/_stcore/metrics", "/_stcore/metrics/", "//_stcore/metrics", "/_stcore/agent/interact"],
 )
 def test_what_no_page_needs_is_closed(client: Any, path: str) -> None:
     assert client().get(f"http://127.0.0.1:8501{path}").status_code == 404
@@ -268,7 +269,9 @@ def test_half_a_sign_in_is_refused(signing_in: dict[str, Any]) -> None:
 
 def test_an_open_address_is_refused_at_the_start() -> None:
     command = [sys.executable, "-m", "medxfer.ui.serve", "--server.address", "0.0.0.0"]  # noqa: S104
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 2
     assert ended.stderr.startswith("medxfer: The app would be open to others")
     assert "http" not in ended.stdout + ended.stderr
