@@ -20,6 +20,7 @@ from medxfer.cli.output import say
 from medxfer.cli.report import report
 from medxfer.cli.runs import runs
 from medxfer.cli.train import train
+from medxfer.cli.workspace import workspace
 from medxfer.errors import MedxferError
 
 MENDABLE = 2
@@ -33,7 +34,9 @@ def medxfer() -> None:
     """Transfer learning of ResNets on your own labelled scans."""
 
 
-for entry in (app, data, train, runs, evaluate, decide, compare, report, explain, heatmaps, cache):
+for entry in (
+    app, data, train, runs, evaluate, decide, compare, report, explain, heatmaps, cache, workspace,
+):  # fmt: skip
     medxfer.add_command(entry)
 
 
