@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from io import FileIO
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,12 +16,15 @@ from medxfer.events import Event, parse
 def append(path: Path, event: Event) -> None:
     """Add one event as one line, whole or not at all.
 
+    Half a line, which a writer that was killed may have left at the end, is cut off first.
+
     Raises:
         OSError: the disk is full or refuses; the file is as it was.
     """
     line = (event.model_dump_json() + "\n").encode()
-    with path.open("ab", buffering=0) as file:
-        size = file.tell()
+    with path.open("ab+", buffering=0) as file:
+        _cut_half_a_line(file)
+        size = file.seek(0, os.SEEK_END)
         if file.write(line) != len(line):
             file.truncate(size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -54,3 +58,13 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
             "written by a newer version of medxfer.",
             "Its model and predictions may still be used; train again to have the whole run.",
         ) from error
+
+
+def _cut_half_a_line(file: FileIO) -> None:
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return
+    file.seek(size - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.readall().rfind(b"\n") + 1)
