@@ -15,7 +15,7 @@ from medxfer.activity import acts
 from medxfer.paths import HOME_VARIABLE, Workspace
 
 pytest.importorskip("authlib")
-from provider import CLIENT, CLIENT_SECRET, Provider, provider  # noqa: E402
+from provider import CLIENT, CLIENT_SECRET, Provider, provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def signing_in(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[str, Prov
                 client=CLIENT,
                 secret=CLIENT_SECRET,
                 provider=made.address,
-            )  # fmt: skip
+            )
         )
         command = [*APP, "--secrets.files", str(secrets)]
         with served(command, {HOME_VARIABLE: str(workspace.root)}, port) as address:
@@ -64,19 +64,16 @@ def test_people_sign_in_are_named_and_sign_out(
     expect(page.get_by_text("Research use only").first).to_be_visible()
     assert not page.get_by_text("lungs").count()
     assert not page.get_by_role("link", name="Data sets").count()
-    page.screenshot(path="/tmp/people-signin.png")
 
     made.person = {"email": "eve@elsewhere.example", "name": "Eve **bold**"}
     button.click()
     expect(page.get_by_text("is not on the list of people")).to_be_visible(timeout=SOON)
     assert not page.get_by_role("link", name="Data sets").count()
-    page.screenshot(path="/tmp/people-notlisted.png")
     page.get_by_role("button", name="Use another account").click()
 
     made.person = {"email": "ann@clinic.example", "name": "Ann"}
     button.click(timeout=SOON)
     expect(page.get_by_text("Signed in as ann@clinic.example")).to_be_visible(timeout=SOON)
-    page.screenshot(path="/tmp/people-signedin.png")
     page.goto(f"{address}/browse?data=lungs")
     page.get_by_role("tab", name=re.compile("Files left out")).click(timeout=SOON)
     with page.expect_download() as arriving:

@@ -22,6 +22,7 @@ from medxfer.runs.decisions import judged, looks_at, open_elsewhere
 from medxfer.runs.external_record import External, holds_test, list_externals, load_external
 from medxfer.runs.matching import Matching, suggest
 from medxfer.ui.frame import show_problem
+from medxfer.ui.people import who
 from medxfer.ui.results.asking import ask_network
 from medxfer.ui.results.figures import LABELS
 from medxfer.ui.results.judging import Result
@@ -120,7 +121,7 @@ def _is_open(result: Result, record: External) -> bool:
         st.caption(f"{name}: {seen.sentence}.")
         key = f"{run}-look-{record.data}-{record.split}"
         if st.button("Look and count it", icon=":material/lock_open:", key=key):
-            open_elsewhere(place, run, record, By.PAGE)
+            open_elsewhere(place, run, record, By.PAGE, who())
             st.rerun()
     return False
 
@@ -180,7 +181,7 @@ def _evaluate(
     evaluate_external(place, run, data, matching, part, tell)
     record, answers = load_external(place, run, data, str(part) if part else ALL)
     if holds_test(answers):
-        open_elsewhere(place, run, record, By.PAGE)
+        open_elsewhere(place, run, record, By.PAGE, who())
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")
