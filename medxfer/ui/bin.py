@@ -22,7 +22,10 @@ def draw_entry(place: Workspace, entry: Binned) -> None:
     """One thing: what it was, who deleted it and until when it stays."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         words = st.container(gap=None)
-        words.markdown(f"{_ICONS[entry.kind]} **{plain(entry.name)}** · {plain(entry.about)}")
+        title, more = (entry.name, entry.about)
+        if entry.kind is Kind.RUN:  # whose name is only a time
+            title, more = more, title
+        words.markdown(f"{_ICONS[entry.kind]} **{plain(title)}** · {plain(more)}")
         words.caption(
             f"{str(entry.kind).capitalize()}, deleted {when(entry.deleted)} by {plain(entry.by)}; "
             f"goes for good {when(entry.until)}"

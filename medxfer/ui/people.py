@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit import config
@@ -17,12 +18,24 @@ from medxfer.ui.server.address import check_address, is_local, told_open
 from medxfer.ui.words import plain
 from medxfer.ui.workspace import workspace
 
+T = TypeVar("T")
 _SESSIONS = 1000
 
 
 def who() -> str:
     """The person as the list of activity names them: their e-mail, or the user of the system."""
     return _name(_account()) if sign_in_configured() else local_user()
+
+
+def noting(place: Workspace, thing: str, make: Callable[[], T]) -> Callable[[], T]:
+    """What makes a download, noting that it was asked for; who asks is known while drawing only."""
+    person = who()
+
+    def made() -> T:
+        note(place, person, "exported", thing)
+        return make()
+
+    return made
 
 
 def is_admitted() -> bool:
@@ -42,6 +55,7 @@ def draw_entrance() -> None:
     if not sign_in_configured():
         _draw_closed()
         return
+    st.space("large")
     _, middle, _ = st.columns([1, 2, 1])
     with middle.container(border=True):
         account = _account()

@@ -125,4 +125,5 @@ def test_every_page_passes_the_content_policy(
             downloads += 1
         settle(page)
         assert listener.wrong == [], name
+        assert not page.get_by_text("Something went wrong").count(), name
     assert downloads
