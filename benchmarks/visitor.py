@@ -52,6 +52,7 @@ class Visitor:
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _error: str = ""
     _reader: asyncio.Task[None] | None = None
+    _leaving: bool = False
 
     async def open(self, page: str, query: str = "") -> None:
         """Ask for a page, by its path, for the whole of it."""
@@ -60,6 +61,8 @@ class Visitor:
         await self._ask(page or "start", "", time.monotonic())
 
     async def close(self) -> None:
+        """Leave; what is still being asked is not told."""
+        self._leaving = True
         self._end_timers()
         await self.socket.close()
         if self._reader is not None:
@@ -89,7 +92,8 @@ class Visitor:
                 self._error = f"no answer within {PATIENCE:.0f} s"
             except ConnectionClosed:
                 self._error = "the connection was closed"
-            self.tell(Answer(what, due, time.monotonic() - due, self._error))
+            if not self._leaving:
+                self.tell(Answer(what, due, time.monotonic() - due, self._error))
 
     async def _read(self) -> None:
         try:
