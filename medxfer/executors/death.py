@@ -91,7 +91,7 @@ def _killed_by_force(before: Memory, now: Memory) -> Died:
         )
     return Died(
         problem="The process of this run was killed from outside (signal 9), though memory was not "
-        f"short ({now.free:.0%} free). {_SAFE}",
+        f"short ({100 * now.free:.0f} % free). {_SAFE}",
         code=-signal.SIGKILL,
     )
 

@@ -246,7 +246,7 @@ def test_progress_is_what_a_run_tells(
     [
         (-9, Memory(killed=4, free=0.8), "stopped by the system: memory ran out"),
         (-9, Memory(killed=3, free=0.02), "memory was nearly full"),
-        (-9, CLEAR, "killed from outside (signal 9), though memory was not short (80% free)"),
+        (-9, CLEAR, "killed from outside (signal 9), though memory was not short (80 % free)"),
         (-11, CLEAR, "crashed (signal 11, SIGSEGV)"),
         (-15, CLEAR, "asked to end"),
         (3, CLEAR, "exit code 3"),

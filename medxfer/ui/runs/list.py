@@ -38,7 +38,7 @@ def runs_table(runs: Sequence[RunSummary], queue: Sequence[str] = ()) -> pd.Data
             "Strategy": [strategy_word(run.strategy) for run in runs],
             "Weights": [weights_word(run.weights) for run in runs],
             "Epochs": [run.epochs for run in runs],
-            "Started": [run.created for run in runs],
+            "Created": [run.created for run in runs],
             "Took": [duration(run.seconds) if run.seconds else "" for run in runs],
             "Note": [run.note for run in runs],
             "Run": [run.run for run in runs],
@@ -98,6 +98,6 @@ def _columns() -> dict[str, Any]:
         "State": st.column_config.TextColumn(width=150),
         "Validation AUROC": st.column_config.NumberColumn(format="%.3f", help="Of the best epoch"),
         "Epochs": st.column_config.NumberColumn(help="Epochs done", width="small"),
-        "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         "Took": st.column_config.TextColumn(width="small"),
     }

@@ -12,8 +12,8 @@ from medxfer.paths import Workspace
 from medxfer.runs import queue
 from medxfer.runs.queue import Job, Move
 from medxfer.runs.store import load_run
-from medxfer.ui.runs.choice import RUN_PAGE, run_label
-from medxfer.ui.words import plain
+from medxfer.ui.runs.choice import RUN_PAGE
+from medxfer.ui.words import plain, when
 
 
 def draw_waiting(place: Workspace, run: str) -> None:
@@ -24,7 +24,7 @@ def draw_waiting(place: Workspace, run: str) -> None:
     st.markdown(place_in_words(run, jobs))
     for job in jobs:
         if job.slot is not None and job.run != run:
-            _draw_link(place, job.run)
+            _draw_running(place, job.run)
     draw_no_worker(place)
     if run not in order:
         return
@@ -55,7 +55,7 @@ def place_in_words(run: str, jobs: Sequence[Job]) -> str:
             if ahead
             else "**Yours is next in the queue** and begins in a moment."
         )
-    return f"**Yours is number {order.index(run) + 1} in the queue** of {len(order)}."
+    return f"**Yours is number {order.index(run) + 1} in the queue** of {len(order)} waiting runs."
 
 
 def draw_no_worker(place: Workspace) -> None:
@@ -64,8 +64,9 @@ def draw_no_worker(place: Workspace) -> None:
         return
     with st.container(border=True):
         st.markdown(
-            ":material/warning: **The worker is not running, so no waiting run begins.** It starts "
-            "the runs of the queue, and keeps its own log in supervisor.log of the workspace."
+            ":material/warning: **The worker is not running, so no waiting run begins.** It is the "
+            "process that starts the runs of the queue; supervisor.log in the workspace may say "
+            "why it ended."
         )
         st.button(
             "Start the worker",
@@ -77,17 +78,17 @@ def draw_no_worker(place: Workspace) -> None:
         )
 
 
-def _draw_link(place: Workspace, run: str) -> None:
+def _draw_running(place: Workspace, run: str) -> None:
+    """A way to the run that has the device; a link to the page one is on would look chosen."""
     try:
-        label = run_label(load_run(place, run).summary)
+        line = load_run(place, run).summary
     except MedxferError:
         return
-    st.page_link(
-        RUN_PAGE,
-        label=f"Before it: {plain(label)}",
-        icon=":material/show_chart:",
-        query_params={"run": run},
-    )
+    words = f"ResNet-{line.depth} on {plain(line.data)}, of {when(line.created)}"
+    if st.button(
+        f"Running now: {words}", type="tertiary", icon=":material/show_chart:", key=f"watch-{run}"
+    ):
+        st.switch_page(RUN_PAGE, query_params={"run": run})
 
 
 def _move_up(place: Workspace, run: str) -> None:

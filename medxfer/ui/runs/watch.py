@@ -229,7 +229,7 @@ def _draw_notes(live: Live, *, ended: bool) -> None:
     for death in live.deaths:
         if not ended or death is not live.ending:
             st.warning(
-                f"An earlier process of this run ended before its time: {plain(death.problem)}",
+                f"**This run was interrupted.** {plain(death.problem)}",
                 icon=":material/warning:",
             )
     for note in live.notes:
