@@ -32,6 +32,10 @@ class WorkspaceError(MedxferError):
     """The workspace folder cannot be used."""
 
 
+class AddressError(MedxferError):
+    """The app would be open to people it was not meant for."""
+
+
 class CacheError(MedxferError):
     """What was kept in the cache can no longer be read."""
 

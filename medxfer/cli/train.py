@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from medxfer.config import (
 from medxfer.errors import MedxferError
 from medxfer.events import Failed, Paused
 from medxfer.paths import typed_path
+from medxfer.runs.slots import slot
 from medxfer.runs.store import create_run, load_run
 from medxfer.runs.summary import RunState
 
@@ -69,17 +71,20 @@ def train(session: Session, data: str, **options: Any) -> None:
     from medxfer.training.preflight import check
 
     config = _config(_data_set(session, data), options)
-    check(session.workspace, config, Counter("Fetching weights (bytes)"))
-    run, _ = create_run(session.workspace, config)
-    say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
     keep_freed_memory()
     tell = Telling(config.epochs)
-    ways_on = f"To go on: medxfer runs resume {run}\nTo end it: medxfer runs stop {run}"
+    # The slot comes first: a process that has asked for a GPU can no longer be given another one.
+    with slot(session.workspace, config.device, say), ExitStack() as heeding:
+        check(session.workspace, config, Counter("Fetching weights (bytes)"))
+        run, _ = create_run(session.workspace, config)
+        say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
+        ways_on = f"To go on: medxfer runs resume {run}\nTo end it: medxfer runs stop {run}"
 
-    def paused() -> None:
-        say(f"Pausing.\n{ways_on}")
+        def paused() -> None:
+            say(f"Pausing.\n{ways_on}")
 
-    with pausing_on_signals(session.workspace.run(run), paused) as pausing:
+        paths = session.workspace.run(run)
+        pausing = heeding.enter_context(pausing_on_signals(paths, paused))
         for event in execute(session.workspace, run, pausing):
             tell(event)
             if isinstance(event, Failed):

@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from medxfer.errors import RunError
 from medxfer.events import Event, parse
 
+_PROGRESS = b'"kind":"progress"'
+"""Of such a line alone: in a text the quotation marks would be escaped."""
+
 
 def append(path: Path, event: Event) -> None:
     """Add one event as one line, whole or not at all.
@@ -30,10 +33,12 @@ def append(path: Path, event: Event) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+def read(path: Path, offset: int = 0, *, progress: bool = True) -> tuple[list[Event], int]:
     """The events from byte `offset` on, and the offset to go on from next time.
 
     A last line that is still being written is left for next time; a missing file has no events.
+    Without `progress` the steps within epochs are left out, but for the last line: of a long run
+    they are nearly all there is, and a list of runs shows none of them.
 
     Raises:
         RunError: a line is not an event of this version of medxfer.
@@ -50,8 +55,11 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
             "Check the permissions of its folder.",
         ) from error
     complete = written[: written.rfind(b"\n") + 1]
+    lines = complete.splitlines()
+    if not progress:
+        lines = [line for line in lines[:-1] if _PROGRESS not in line] + lines[-1:]
     try:
-        return [parse(line) for line in complete.splitlines()], offset + len(complete)
+        return [parse(line) for line in lines], offset + len(complete)
     except ValidationError as error:
         raise RunError(
             f"The events of run {path.parent.name} cannot be read: {path.name} is damaged, or was "
