@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from benchmarks.report import machine_line
 from medxfer import files
 from medxfer.config import Depth, HeadConfig, OptimiserConfig, StrategyConfig, TrainConfig
 from medxfer.data.importing import ImportOptions, import_source
+from medxfer.errors import RunError
 from medxfer.events import EpochFinished, Event, parse
 from medxfer.machine import on_cpu
 from medxfer.models import checkpoint
@@ -189,8 +191,10 @@ def carried_out(
             saving._TIMES_A_SAVE = 0
         if point or passed:
             Points(point, passed).plant()
-        for _ in execute(workspace, run):
-            pass
+        finished = load_run(workspace, run).summary.state is RunState.FINISHED
+        with suppress(RunError) if finished else nullcontext():
+            for _ in execute(workspace, run):
+                pass
 
     return work
 
@@ -282,7 +286,8 @@ def killed(
         code = ended(process)
         if code not in (0, -signal.SIGKILL):
             outcome.problems.append(f"ended with {code} before it was killed")
-        look(workspace, run, config, outcome, every=every)
+        if look(workspace, run, config, outcome, every=every) is RunState.FINISHED:
+            break  # the kill came between the last word and the end of the process
     if draw.random() < _AGAIN:
         shutil.rmtree(workspace.cache)
     if code := ended(child(carried_out(workspace, run, every=every))):
@@ -294,27 +299,28 @@ def killed(
 
 def look(
     workspace: Workspace, run: str, config: TrainConfig, outcome: Outcome, *, every: bool
-) -> None:
-    """Whether all that is left opens, and how much has to be repeated."""
+) -> RunState | None:
+    """Whether all that is left opens, how much has to be repeated, and the state of the run."""
     paths = workspace.run(run)
     try:
         state = load_run(workspace, run).summary.state
         if state is RunState.RUNNING or run not in {line.run for line in list_runs(workspace)}:
             outcome.problems.append(f"it is listed as {state}")
-        saves = Saves(paths.checkpoints, paths.events, config, ("NORMAL", "PNEUMONIA"))
         if state is RunState.FINISHED:
-            return
+            return state
+        saves = Saves(paths.checkpoints, paths.events, config, ("NORMAL", "PNEUMONIA"))
         saves.load("the run")
         if (paths.checkpoints / checkpoint.BEST).exists():
             weights_of(paths)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is the result)
         outcome.problems.append(f"does not open: {error!r}")
-        return
+        return None
     again = {event.epoch: event.seconds for event in told(paths) if event.epoch > saves.epoch}
     outcome.repeated = max(outcome.repeated, len(again))
     outcome.seconds = max(outcome.seconds, sum(again.values()))
     if every and len(again) > 1:
         outcome.problems.append(f"{len(again)} epochs were told and not saved")
+    return state
 
 
 def compare(workspace: Workspace, run: str, expected: Reference, outcome: Outcome) -> None:
@@ -347,7 +353,7 @@ def table(outcomes: list[Outcome], seconds: float) -> str:
     lines = [
         "# Kill -9",
         "",
-        f"`python -m benchmarks.kills`: {len(outcomes)} runs killed, in {seconds / 60:.0f} minutes.",
+        f"`python -m benchmarks.kills`: {len(outcomes)} runs killed in {seconds / 60:.0f} minutes.",
         f"{machine_line(on_cpu())}; one thread.",
         "",
         "A ResNet of four blocks, three phases of two epochs. A quarter of the successors were "
@@ -377,6 +383,7 @@ def main() -> int:
     parser.add_argument("--table", type=Path, help="write the table here")
     arguments = parser.parse_args()
     execution.build = shallow
+    execution.make_within = lambda *_: False  # what single scans are judged by is made later
     torch.set_num_threads(1)  # before a fork no pool of threads may exist
     outcomes: list[Outcome] = []
     begin = time.monotonic()
