@@ -95,9 +95,7 @@ def test_a_run_in_use_is_not_offered_for_deletion(made: Made) -> None:
     assert "for good" in dialog.session_state["deleted"]
 
 
-def test_the_list_of_activity_says_when_it_was_tampered_with(
-    made: Made, open_page: Open
-) -> None:
+def test_the_list_of_activity_says_when_it_was_tampered_with(made: Made, open_page: Open) -> None:
     for thing in ("one", "two"):
         note(made.workspace, "ann@clinic.example", "imported", thing)
     app = open_page(ACTIVITY)
@@ -161,7 +159,7 @@ def test_a_weights_file_elsewhere_is_not_named(
     app = AppTest.from_function(_name_a_file).run()
     app.text_input(key="weights-file").input("/etc/passwd").run()
     assert "outside of the folders" in app.warning[0].value
-    assert app.text[0].value == "chosen: "
+    assert app.text[0].value == "chosen:"
     app.text_input(key="weights-file").input(f"{tmp_path}/a.pth").run()
     assert app.text[0].value == f"chosen: {tmp_path}/a.pth"
 
