@@ -165,7 +165,7 @@ def test_files_are_for_people_who_signed_in(client: Any, signing_in: dict[str, A
     far = {"client": ("10.0.0.7", 5), "at": "https://scans.clinic.example"}
     ours = cookies(email="a@clinic.example")
     assert client(**far).get("/").status_code == 200  # the page that asks to sign in
-    for path in ("/media/abc.png", "/_stcore/upload_file/session/file"):
+    for path in ("/media/abc.png", "/%6dedia/abc.png", "/_stcore/upload_file/session/file"):
         ask = client(**far)
         assert ask.get(path).status_code == 401
         ask.cookies = ours
@@ -178,6 +178,16 @@ def test_files_are_for_people_who_signed_in(client: Any, signing_in: dict[str, A
     ask = client(**far)
     ask.cookies = ours
     assert ask.get("/media/abc.png").status_code == 401
+
+
+def test_the_gate_stands_below_an_address_of_its_own_too(
+    client: Any, signing_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signing_in
+    monkeypatch.setattr("medxfer.ui.server.gate.config.get_option", lambda _: "scans")
+    assert client().get("/scans/media/abc.png").status_code == 401
+    assert client().get("/scans/_stcore/metrics").status_code == 404
+    assert client().get("/scans/browse").status_code == 200
 
 
 def test_a_long_account_is_read_from_its_pieces(signing_in: dict[str, Any]) -> None:
