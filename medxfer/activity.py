@@ -25,6 +25,8 @@ from medxfer.files import write_json
 from medxfer.paths import Workspace
 
 DONE = "done"
+IMPORTED, DELETED, DELETED_FOR_GOOD = "imported", "deleted", "deleted for good"
+RESTORED = "restored"
 _FIRST = "0" * 64
 _LONGEST = 300
 """Letters of a field; names of data sets and runs are shorter."""
@@ -92,6 +94,16 @@ def acts(workspace: Workspace) -> list[Act]:
             values.pop("before")
             found.append(Act(**values | {"time": datetime.fromisoformat(values["time"])}))
     return found[::-1]
+
+
+def deleted_on(workspace: Workspace, thing: str) -> datetime | None:
+    """When a thing ("data set lungs") was deleted, if it was and has not come back; UTC."""
+    for act in acts(workspace):
+        if act.thing == thing and act.what in (DELETED, DELETED_FOR_GOOD):
+            return act.time
+        if act.thing == thing and act.what in (RESTORED, IMPORTED):
+            return None
+    return None
 
 
 def verify(workspace: Workspace) -> list[str]:

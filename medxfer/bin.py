@@ -139,8 +139,11 @@ def sweep(workspace: Workspace, now: datetime | None = None) -> list[Binned]:
     gone = [entry for entry in contents(workspace) if entry.until <= moment]
     for entry in gone:
         remove(workspace, entry)
-    for left in workspace.bin.glob(f"{_DOOMED}*"):
-        rmtree(left, ignore_errors=True)
+    for left in workspace.bin.glob("*"):
+        half_made = not (left / _THING).exists()
+        old = left.stat().st_mtime < (moment - KEPT).timestamp()
+        if left.name.startswith(_DOOMED) or (half_made and old):
+            rmtree(left, ignore_errors=True)
     return gone
 
 

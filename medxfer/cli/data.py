@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from medxfer.activity import local_user, note
+from medxfer.activity import IMPORTED, local_user, note
 from medxfer.cli.audit import audit, audited
 from medxfer.cli.correct import correct, corrections
 from medxfer.cli.output import Counter, Session, command, say, table
@@ -56,7 +56,7 @@ def import_(
     """Import a folder, a CSV, a MedMNIST .npz, or a ZIP of one of these."""
     chosen = ImportOptions.parse({**options, "classes": classes or None})
     report = import_source(session.workspace, source, chosen, Counter("Reading images"))
-    note(session.workspace, local_user(), "imported", f"data set {report.name}")
+    note(session.workspace, local_user(), IMPORTED, f"data set {report.name}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
     for skipped in report.skipped:

@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 
 from medxfer import lock
-from medxfer.activity import note
+from medxfer.activity import DELETED, DELETED_FOR_GOOD, RESTORED, note
 from medxfer.audit.job import AuditJob
 from medxfer.bin import Binned, Kind, put, take_out
 from medxfer.bin import remove as remove_binned
@@ -135,7 +135,7 @@ def restore(workspace: Workspace, entry: Binned, *, by: str, name: str = "") -> 
         take_out(
             workspace, entry, workspace.dataset(wanted).root, lambda root: _rename(root, wanted)
         )
-    note(workspace, by, "restored", f"{entry.kind} {wanted}")
+    note(workspace, by, RESTORED, f"{entry.kind} {wanted}")
     return wanted
 
 
@@ -167,4 +167,4 @@ def _in_use(thing: str, users: list[str]) -> str:
 
 
 def _word(for_good: bool) -> str:
-    return "deleted for good" if for_good else "deleted"
+    return DELETED_FOR_GOOD if for_good else DELETED

@@ -119,6 +119,9 @@ def _draw_closed() -> None:
 
 @st.cache_resource(max_entries=_SESSIONS, show_spinner=False)
 def _note_once(_place: Workspace, person: str, issued: str) -> bool:
-    """Note a sign-in; the same one again, as after a reload, is answered from the cache."""
+    """Note a sign-in; the same one again, as after a reload, is answered from the cache.
+
+    A sign-in that outlives the app is noted again when the app has been started anew.
+    """
     note(_place, person, "signed in")
     return True

@@ -155,6 +155,9 @@ def test_the_bin_is_swept_after_a_week_and_half_made_entries_are_nothing(made: M
     assert sweep(place, entry.deleted + KEPT - timedelta(seconds=1)) == []
     assert sweep(place, entry.deleted + KEPT) == [entry]
     assert contents(place) == []
+    assert [path.name for path in place.bin.iterdir()] == ["half"]
+    sweep(place, datetime.now(UTC) + KEPT + timedelta(minutes=1))
+    assert list(place.bin.iterdir()) == []
     with pytest.raises(WorkspaceError, match="no 'x' in the bin"):
         find(place, "x")
 

@@ -159,7 +159,7 @@ def test_a_weights_file_elsewhere_is_not_named(
     app = AppTest.from_function(_name_a_file).run()
     app.text_input(key="weights-file").input("/etc/passwd").run()
     assert "outside of the folders" in app.warning[0].value
-    assert app.text[0].value == "chosen: "
+    assert app.text[0].value == "chosen:"
     app.text_input(key="weights-file").input(f"{tmp_path}/a.pth").run()
     assert app.text[0].value == f"chosen: {tmp_path}/a.pth"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from medxfer.activity import note
+from medxfer.activity import IMPORTED, note
 from medxfer.data.import_job import ImportJob, create_job, list_jobs
 from medxfer.data.importing import ImportReport
 from medxfer.data.library import dataset_info
@@ -33,7 +33,7 @@ def begin(place: Workspace, source: Path, options: ImportOptions) -> None:
     """Start the import in a process of its own; its id in the address finds it again."""
     job = create_job(place, source, options, upload=is_upload(place, source))
     spawn(job.arguments[1:], job.log)
-    note(place, who(), "started an import", f"data set {options.name}")
+    note(place, who(), IMPORTED, f"data set {options.name}", "begun")
     st.query_params.clear()
     st.query_params["job"] = job.id
     st.rerun()
