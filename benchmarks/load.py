@@ -76,7 +76,7 @@ class Measured:
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        workspace = _prepared(options.workspace or Path(folder))
+        workspace = prepared(options.workspace or Path(folder))
         kept = [
             measured
             for _ in range(options.repeat)
@@ -108,7 +108,7 @@ def _once(name: str, workspace: Workspace, options: argparse.Namespace) -> Measu
 
 
 def _live(workspace: Workspace, measured: Measured, seconds: float) -> None:
-    with _training(workspace) as (run, worker), _app(workspace) as (address, server):
+    with _training(workspace) as (run, worker), serving(workspace) as (address, server):
 
         async def watch(number: int, begin: asyncio.Event) -> None:
             answers = _Gate(measured, begin)
@@ -141,7 +141,7 @@ def _click(
             await _turn_to(visitor, order.choice(PAGES), finished)
             await asyncio.sleep(order.uniform(*_THINKING))
 
-    with _app(workspace) as (address, server):
+    with serving(workspace) as (address, server):
 
         async def click(number: int, begin: asyncio.Event) -> None:
             order = random.Random(number)  # noqa: S311
@@ -185,7 +185,7 @@ def _list(workspace: Workspace, measured: Measured, seconds: float) -> None:
                 if answer.error:
                     measured.errors[answer.error] = measured.errors.get(answer.error, 0) + 1
 
-        with _app(many) as (address, server):
+        with serving(many) as (address, server):
             before = _cpu(server)
             asyncio.run(look(address))
             measured.server_cpu = _cpu(server) - before
@@ -239,7 +239,7 @@ async def _together(
 
 
 @contextmanager
-def _app(workspace: Workspace) -> Iterator[tuple[str, psutil.Process]]:
+def serving(workspace: Workspace) -> Iterator[tuple[str, psutil.Process]]:
     """The served app, its address and its process."""
     with served(APP, {HOME_VARIABLE: str(workspace.root)}) as address:
         port = int(address.rpartition(":")[2])
@@ -256,9 +256,9 @@ def _app(workspace: Workspace) -> Iterator[tuple[str, psutil.Process]]:
 @contextmanager
 def _training(workspace: Workspace) -> Iterator[tuple[str, psutil.Process]]:
     """A run that is training while the block runs, and its process."""
-    run = start(workspace, _config(epochs=500))
+    run = start(workspace, short_run(epochs=500))
     try:
-        _wait(lambda: any(isinstance(event, Progress) for event in load_run(workspace, run).events))
+        until(lambda: any(isinstance(event, Progress) for event in load_run(workspace, run).events))
         events = load_run(workspace, run).events
         pid = next(event.pid for event in reversed(events) if isinstance(event, Started))
         yield run, psutil.Process(pid)
@@ -266,30 +266,32 @@ def _training(workspace: Workspace) -> Iterator[tuple[str, psutil.Process]]:
             raise RuntimeError("the run ended before the measurement did")
     finally:
         request_stop(workspace, run)
-        _wait(lambda: load_run(workspace, run).summary.state.ended)
-        _wait(lambda: not lock.is_held(workspace.run(run).lock))
+        until(lambda: load_run(workspace, run).summary.state.ended)
+        until(lambda: not lock.is_held(workspace.run(run).lock))
 
 
-def _prepared(folder: Path) -> Workspace:
+def prepared(folder: Path) -> Workspace:
     """A workspace with the demo data set and a finished run."""
     workspace = Workspace.find(folder)
     ensure_demo(workspace)
     if not any(line.has_model for line in list_runs(workspace)):
-        run = start(workspace, _config(epochs=1))
-        _wait(lambda: load_run(workspace, run).summary.state.ended)
+        run = start(workspace, short_run(epochs=1))
+        until(lambda: load_run(workspace, run).summary.state.ended)
         if not load_run(workspace, run).summary.has_model:
             raise RuntimeError(load_run(workspace, run).summary.problem)
     return workspace
 
 
-def _config(epochs: int) -> TrainConfig:
+def short_run(epochs: int) -> TrainConfig:
+    """Settings of a run on the demo data set, all of the network learning, on the CPU."""
     return TrainConfig(
         data=DEMO, weights="none", strategy=StrategyConfig(name="none"), epochs=epochs,
         early_stopping=None, batch_size=16, device=Device.CPU,
     )  # fmt: skip
 
 
-def _wait(done: Callable[[], bool]) -> None:
+def until(done: Callable[[], bool]) -> None:
+    """Wait; TimeoutError after ten minutes."""
     end = time.monotonic() + _PATIENCE
     while not done():
         if time.monotonic() > end:
