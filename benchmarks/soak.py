@@ -24,7 +24,7 @@ from statistics import mean
 
 import psutil
 
-from benchmarks.load import PAGES, prepared, serving, short_run, until
+from benchmarks.beside import PAGES, on_the_demo, prepared, serving, until
 from benchmarks.uploading import upload
 from benchmarks.visitor import Answer, Visitor, visiting
 from medxfer import lock
@@ -124,7 +124,7 @@ async def _sample(soaked: Soaked, workspace: Workspace, server: psutil.Process, 
 async def _train(soaked: Soaked, workspace: Workspace, end: float) -> None:
     """One short run after another."""
     while time.monotonic() < end:
-        run = await asyncio.to_thread(start, workspace, short_run(epochs=2))
+        run = await asyncio.to_thread(start, workspace, on_the_demo(2, "all"))
         state = RunState.WAITING
         while not state.ended and time.monotonic() < end + 300:
             await asyncio.sleep(1)

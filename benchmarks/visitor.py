@@ -80,7 +80,8 @@ class Visitor:
         message.file_urls_request.session_id = self.session
         await self.socket.send(message.SerializeToString())
         answer = await asyncio.wait_for(self._urls, PATIENCE)
-        return answer.file_urls[0]
+        urls: FileURLs = answer.file_urls[0]
+        return urls
 
     async def close(self) -> None:
         """Leave; what is still being asked is not told."""
