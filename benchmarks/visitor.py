@@ -13,7 +13,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileUploaderState, FileURLs, FileURLsResponse
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -45,6 +47,9 @@ class Visitor:
     tell: Callable[[Answer], None]
     pages: dict[str, str] = field(default_factory=dict)
     """Hash of a page by its path, as the server lists them."""
+    session: str = ""
+    uploader: str = ""
+    """Id of the place on the page that takes files, if there is one."""
     _page: str = ""
     _query: str = ""
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -53,12 +58,30 @@ class Visitor:
     _error: str = ""
     _reader: asyncio.Task[None] | None = None
     _leaving: bool = False
+    _urls: asyncio.Future[FileURLsResponse] | None = None
 
     async def open(self, page: str, query: str = "") -> None:
         """Ask for a page, by its path, for the whole of it."""
         self._end_timers()
-        self._page, self._query = page, query
+        self._page, self._query, self.uploader = page, query, ""
         await self._ask(page or "start", "", time.monotonic())
+
+    async def hand_in(self, what: str, files: FileUploaderState) -> None:
+        """Tell the page that files, which the server has, were put into its uploader."""
+        state = WidgetState(id=self.uploader, file_uploader_state_value=files)
+        await self._ask(what, "", time.monotonic(), state)
+
+    async def file_urls(self, name: str) -> FileURLs:
+        """Where a file of this name is to be sent."""
+        self._urls = asyncio.get_running_loop().create_future()
+        message = BackMsg()
+        message.file_urls_request.request_id = name
+        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.session_id = self.session
+        await self.socket.send(message.SerializeToString())
+        answer = await asyncio.wait_for(self._urls, PATIENCE)
+        urls: FileURLs = answer.file_urls[0]
+        return urls
 
     async def close(self) -> None:
         """Leave; what is still being asked is not told."""
@@ -73,7 +96,7 @@ class Visitor:
         """How many parts of the page refresh themselves."""
         return len(self._timers)
 
-    async def _ask(self, what: str, fragment: str, due: float) -> None:
+    async def _ask(self, what: str, fragment: str, due: float, *widgets: WidgetState) -> None:
         async with self._turn:
             self._error = ""
             self._finished.clear()
@@ -84,6 +107,7 @@ class Visitor:
             state.page_name = "" if state.page_script_hash else self._page
             state.fragment_id = fragment
             state.is_auto_rerun = bool(fragment)
+            state.widget_states.widgets.extend(widgets)
             state.context_info.timezone = "Europe/Zurich"
             try:
                 await self.socket.send(message.SerializeToString())
@@ -115,18 +139,21 @@ class Visitor:
                     for page in message.navigation.app_pages
                 }
             case "new_session":
+                self.session = message.new_session.initialize.session_id or self.session
                 if not message.metadata.run.fragment_ids:
                     self._end_timers()
             case "auto_rerun":
                 self._set_timer(message.auto_rerun.fragment_id, message.auto_rerun.interval)
             case "stop_auto_rerun":
-                for fragment in message.stop_auto_rerun.fragment_ids:
-                    self._end_timer(fragment)
+                self._end_timers(*message.stop_auto_rerun.fragment_ids)
+            case "file_urls_response" if self._urls is not None:
+                self._urls.set_result(message.file_urls_response)
             case "script_finished":
                 if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                     self._error = self._error or _FAULTS.get(message.script_finished, "")
                     self._finished.set()
             case kind:
+                self.uploader = message.delta.new_element.file_uploader.id or self.uploader
                 self._error = self._error or _fault(kind, content, message)
 
     def _set_timer(self, fragment: str, interval: float) -> None:
@@ -147,8 +174,9 @@ class Visitor:
         if (timer := self._timers.pop(fragment, None)) is not None:
             timer.cancel()
 
-    def _end_timers(self) -> None:
-        for fragment in list(self._timers):
+    def _end_timers(self, *fragments: str) -> None:
+        """End the timers of these fragments; of all, if none is named."""
+        for fragment in fragments or tuple(self._timers):
             self._end_timer(fragment)
 
 

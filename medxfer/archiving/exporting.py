@@ -64,7 +64,7 @@ def export(
     free = shutil.disk_usage(target.parent).free
     if needed > free:
         raise WorkspaceError(
-            f"The archive would take {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free in "
+            f"The archive would take {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free in "
             f"{target.parent}.",
             "Choose a file on another disk, free some space, or use --without-images.",
         )

@@ -116,7 +116,7 @@ def _unpack(packed: zipfile.ZipFile, things: Things, folder: Path, name: str, te
     needed, free = sum(entry.bytes for entry in entries), shutil.disk_usage(folder).free
     if needed > free:
         raise ArchiveError(
-            f"{name} needs {needed / 1e9:,.1f} GB unpacked, and {free / 1e9:,.1f} GB are free.",
+            f"{name} needs {needed / 1e6:,.1f} MB unpacked, and {free / 1e6:,.1f} MB are free.",
             "Free some space, or choose a workspace on another disk.",
         )
     done = 0

@@ -130,7 +130,7 @@ def unpack(path: Path, folder: Path) -> None:
         free = shutil.disk_usage(folder).free
         if needed > free:
             raise ArchiveError(
-                f"{path.name} needs {needed / 1e9:,.1f} GB unpacked, and {free / 1e9:,.1f} GB "
+                f"{path.name} needs {needed / 1e6:,.1f} MB unpacked, and {free / 1e6:,.1f} MB "
                 "are free.",
                 "Free some space, or import a folder instead.",
             )
