@@ -15,6 +15,7 @@ from medxfer.ui.server.account import check_sign_in, sign_in_configured
 from medxfer.ui.server.address import ask_nobody_outside, check_address
 from medxfer.ui.server.gate import Gate
 from medxfer.ui.server.health import route
+from medxfer.ui.server.opening import opening
 from medxfer.ui.server.policy import Headers, broken
 from medxfer.ui.workspace import find_workspace
 
@@ -29,6 +30,7 @@ PagesManager.uses_pages_directory = False
 
 app = st.App(
     Path(__file__).with_name("app.py"),
+    lifespan=opening,
     routes=[Route("/health", route(find_workspace))],
     middleware=[Middleware(Headers), Middleware(Gate)],
     exception_handlers={Exception: broken},

@@ -10,6 +10,9 @@ import psutil
 import pytest
 
 from medxfer.disk import network_file_system
+from medxfer.errors import WorkspaceError
+from medxfer.paths import Workspace
+from medxfer.runs.store import list_runs
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,15 @@ def test_of_two_mounts_on_one_point_the_later_counts(monkeypatch: pytest.MonkeyP
     ]
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts)
     assert network_file_system(Path("/data/set")) == "cifs"
+
+
+def test_no_index_is_opened_on_a_network_disk(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mount(monkeypatch, **{"/": "ext4", str(workspace.root): "nfs4"})
+    with pytest.raises(WorkspaceError, match=r"network disk \(nfs4\).* a disk of this computer"):
+        list_runs(workspace)
+    assert not workspace.index.exists()
 
 
 def test_a_link_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from medxfer.activity import local_user
 from medxfer.cli.output import Session, command, figures, say, table
 from medxfer.events import EpochFinished, Note
 from medxfer.executors import local, presence
 from medxfer.runs import queue
-from medxfer.runs.store import damaged_runs, delete_run, list_runs, load_run
+from medxfer.runs.deleting import remove_run
+from medxfer.runs.store import damaged_runs, list_runs, load_run
 from medxfer.runs.summary import RunState, RunSummary
 
 
@@ -100,11 +102,13 @@ def move(session: Session, run: str, where: str) -> None:
 
 @runs.command()
 @click.argument("run")
+@click.option("--for-good", is_flag=True, help="Not into the bin, from where it could come back.")
 @command
-def delete(session: Session, run: str) -> None:
+def delete(session: Session, run: str, for_good: bool) -> None:
     """Delete an ended run: its model, predictions and events."""
-    delete_run(session.workspace, run)
-    session.answer({"run": run, "deleted": True}, f"Run {run} is deleted.")
+    remove_run(session.workspace, run, by=local_user(), for_good=for_good)
+    back = "" if for_good else f" To bring it back within a week: medxfer bin restore {run}"
+    session.answer({"run": run, "deleted": True}, f"Run {run} is deleted.{back}")
 
 
 def _order(session: Session) -> dict[str, int]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from queue import SimpleQueue
 
 import torch
 from torchvision.models import ResNet
@@ -36,10 +34,11 @@ from medxfer.events import (
 from medxfer.machine import versions
 from medxfer.models.checkpoint import remove_leftovers
 from medxfer.models.resnet import build, parameters_by_stage
-from medxfer.models.weights.load import LoadedWeights, apply, load_weights
-from medxfer.paths import Workspace
+from medxfer.models.weights.load import LoadedWeights, apply
+from medxfer.paths import RunPaths, Workspace
 from medxfer.runs.decisions import temper_after_training
 from medxfer.runs.endings import Learned, ending
+from medxfer.runs.fetching import fetched
 from medxfer.runs.gates import make_within
 from medxfer.runs.pausing import PAUSED, Pausing
 from medxfer.runs.resuming import (
@@ -54,9 +53,9 @@ from medxfer.training.fit import fit
 from medxfer.training.judge import judge
 from medxfer.training.plan import plan
 from medxfer.training.preflight import Ready, check_all_but_weights
-from medxfer.training.saves import Saves
+from medxfer.training.saves import Saves, discard
 from medxfer.training.state import State
-from medxfer.training.watch import PauseRequestedError, Preparation, StopRequestedError
+from medxfer.training.watch import PauseRequestedError, StopRequestedError
 
 _RESERVE = 1 << 16
 """Bytes kept on the disk for the last event of a run that fills it."""
@@ -64,7 +63,6 @@ _TWENTIETH = 0.05
 """Of a run's time that may go into what it knows of its own scans; else that is made later."""
 _AFTER_A_STOP = 30
 """Seconds that predictions may take after a stop; what is missing is made when asked for."""
-_BETWEEN_LOOKS = 0.1  # seconds
 
 
 def execute(
@@ -78,7 +76,7 @@ def execute(
     the caller holds the run's lock already.
 
     Raises:
-        RunError: the run is unknown, or another process is executing it.
+        RunError: the run is unknown or finished, or another process is executing it.
     """
     paths = load_run(workspace, run).paths
     pausing = pausing or Pausing(paths)
@@ -93,17 +91,18 @@ def execute(
     )
     with nullcontext() if locked else lock.held(paths.lock, busy):
         loaded = load_run(workspace, run)
+        if any(isinstance(event, Finished) for event in loaded.events):
+            _tidy(paths)
+            raise RunError(f"The run {run} is finished.", "Start a new one to train again.")
         learned, tell = Learned(workspace, loaded.config), pausing.words
         try:
-            for folder in (paths.root, paths.predictions("").parent):
-                remove_leftovers(folder)
             paths.reserve.write_bytes(bytes(_RESERVE))
             for event in _events(workspace, loaded, learned, should_stop):
                 tell(event)
-                if isinstance(event, Finished) and learned.saves:
-                    learned.saves.discard()
+                if isinstance(event, Finished):
+                    _tidy(paths)
                 yield event
-            paths.reserve.unlink()
+            paths.reserve.unlink(missing_ok=True)
         except PauseRequestedError:
             tell.last(PAUSED)
             yield PAUSED
@@ -160,7 +159,7 @@ def _begun(
     if before:
         check_same_data(run, ready.manifest)
     state = saves.load(f"run {run.summary.run}")
-    weights = None if state else (yield from _weights(workspace, config, should_stop))
+    weights = None if state else (yield from fetched(workspace, config, should_stop))
     model = _network(ready, config, weights)
     words = weights.description if weights else before[0].weights if before else ""
     known = known_now(workspace, config.data, ready.manifest)
@@ -172,6 +171,8 @@ def _begun(
         yield from other_conditions(before[-1], started)
         told = not_repeated([*run.events, resumed])
     saves.begin()
+    for folder in (run.paths.root, run.paths.predictions("").parent):
+        remove_leftovers(folder)
     for split in PARTS:  # those of the network as it was
         run.paths.predictions(split).unlink(missing_ok=True)
     return model, state, told
@@ -206,36 +207,6 @@ def _judged(
             yield PredictionsSaved(split=split, images=len(predictions))
     if config.imbalance is not Imbalance.NONE:
         yield from _tempered(workspace, run.summary.run)
-
-
-def _weights(
-    workspace: Workspace, config: TrainConfig, should_stop: Callable[[], bool]
-) -> Generator[Event, None, LoadedWeights]:
-    """The weights to begin with, fetched if they are not on this computer yet.
-
-    Raises:
-        StopRequestedError: the run should stop here.
-        WeightsError: they cannot be had.
-    """
-    fetched: SimpleQueue[tuple[int, int]] = SimpleQueue()
-    preparation = Preparation("weights")
-
-    def progress(done: int, total: int) -> None:
-        if should_stop():
-            raise StopRequestedError
-        fetched.put((done, total))
-
-    pool = ThreadPoolExecutor(1)
-    try:
-        loading = pool.submit(load_weights, config.weights, config.depth, workspace, progress)
-        while not loading.done():
-            wait([loading], _BETWEEN_LOOKS)
-            while not fetched.empty():
-                if event := preparation.report(*fetched.get()):
-                    yield event
-        return loading.result()
-    finally:
-        pool.shutdown(wait=False)
 
 
 def _tempered(workspace: Workspace, run: str) -> Iterator[Event]:
@@ -291,3 +262,10 @@ def _started(
         weights=weights,
         **asdict(known),
     )
+
+
+def _tidy(paths: RunPaths) -> None:
+    """Remove what a finished run needs no more; a process killed just before left it behind."""
+    discard(paths.checkpoints)
+    for file in (paths.reserve, paths.queued):
+        file.unlink(missing_ok=True)

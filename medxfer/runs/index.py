@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from medxfer.disk import network_file_system
 from medxfer.errors import WorkspaceError
 from medxfer.runs.summary import RunState, RunSummary
 
@@ -63,8 +64,16 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection in WAL mode at the latest migration; what the block writes is committed whole.
 
     Raises:
-        WorkspaceError: the file is damaged, or of a newer version of medxfer.
+        WorkspaceError: the file is damaged, of a newer version of medxfer, or on a disk of another
+            computer.
     """
+    if kind := network_file_system(path.parent):
+        raise WorkspaceError(
+            f"The workspace folder {path.parent} lies on a network disk ({kind}), where the index "
+            "of runs would be damaged sooner or later.",
+            "Choose a folder on a disk of this computer with --workspace or MEDXFER_HOME; images "
+            "may stay on the network disk.",
+        )
     try:
         with closing(_connect(path)) as connection:
             _migrate(connection)

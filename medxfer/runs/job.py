@@ -79,14 +79,21 @@ def ask_predictions(workspace: Workspace, run: str, split: Split) -> RunJob:
 
 
 def ask_external(
-    workspace: Workspace, run: str, data: str, matching: Matching, split: Split | None
+    workspace: Workspace,
+    run: str,
+    data: str,
+    matching: Matching,
+    split: Split | None,
+    *,
+    by: str = "",
 ) -> RunJob:
     """Ask for the answers about another data set, which are shown next; raises as `_asked`.
 
-    `matching` gives their class: ours or None; `split` None takes every part.
+    `matching` gives their class: ours or None; `split` None takes every part; `by` is who asks.
     """
     part = str(split) if split else None
-    return _asked(workspace, run, Kind.EXTERNAL, data=data, matching=dict(matching), split=part)
+    values = {"data": data, "matching": dict(matching), "split": part, "by": by}
+    return _asked(workspace, run, Kind.EXTERNAL, **values)
 
 
 def ask_heatmaps(workspace: Workspace, run: str, split: Split) -> RunJob:
@@ -162,7 +169,7 @@ def _evaluate_elsewhere(
     evaluate_external(workspace, run, data, request["matching"], part, tell)
     record, answers = load_external(workspace, run, data, split or ALL)
     if holds_test(answers):
-        open_elsewhere(workspace, run, record, By.PAGE)
+        open_elsewhere(workspace, run, record, By.PAGE, request["by"])
 
 
 def _check_heatmaps(workspace: Workspace, run: str, request: dict[str, Any], tell: Tell) -> None:

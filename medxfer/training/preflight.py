@@ -20,7 +20,9 @@ from medxfer.models.weights.load import IMAGENET, load_weights
 from medxfer.paths import Workspace
 from medxfer.training.plan import plan
 
-_CHECKPOINTS_AT_ONCE = 3
+_NETWORKS_AT_ONCE = 8
+"""A save holds the network, two moments of each weight and the best epoch; the one before it goes
+last."""
 _TWO_CLASSES = 2
 _FEWEST_TRAIN = 2
 """Images a class needs to learn from at all."""
@@ -129,7 +131,7 @@ def check_finding(manifest: Manifest, finding: str | None) -> None:
 def _check_disk(workspace: Workspace, config: TrainConfig, manifest: Manifest) -> None:
     parameters = cost(config.depth, config.head, len(manifest.classes)).parameters
     with PixelStore(CacheRoom(workspace.cache), manifest) as store:
-        needed = parameters * 4 * _CHECKPOINTS_AT_ONCE + store.still_needed
+        needed = parameters * 4 * _NETWORKS_AT_ONCE + store.still_needed
     free = shutil.disk_usage(workspace.root).free
     if free < needed:
         raise DiskError(

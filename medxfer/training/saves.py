@@ -165,11 +165,6 @@ class Saves:
             checkpoint.write_record(self._folder, self._best)
         checkpoint.prune(self._folder)
 
-    def discard(self) -> None:
-        """Remove the state of a run that has nothing left to learn; its best epoch stays."""
-        (self._folder / checkpoint.STATE).unlink(missing_ok=True)
-        checkpoint.prune(self._folder)
-
     def _write_best(self, epoch: int, weights: Tensors) -> None:
         if self._best is not None and self._best.epoch == epoch:
             return
@@ -228,6 +223,12 @@ class Saves:
             return load_file(path)
         except SafetensorError as error:
             raise _damaged(owner, named.file) from error
+
+
+def discard(folder: Path) -> None:
+    """Remove the state of a run that has nothing left to learn; its best epoch stays."""
+    (folder / checkpoint.STATE).unlink(missing_ok=True)
+    checkpoint.prune(folder)
 
 
 def _under(prefix: str, tensors: Tensors) -> Tensors:

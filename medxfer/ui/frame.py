@@ -20,6 +20,19 @@ LOG = "app.log"
 _LOG_LIMIT = 5_000_000
 
 
+_ONLY_OUR_EXPORTS = """<style>
+[data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) { display: none; }
+</style>"""
+
+
+def only_our_exports() -> None:
+    """Take Streamlit's own "Download as CSV" from tables.
+
+    Its file has no stamp, and a spreadsheet would compute a class that is called "=…".
+    """
+    st.html(_ONLY_OUR_EXPORTS)
+
+
 @contextmanager
 def boundary() -> Iterator[None]:
     """Show whatever is raised inside as a calm box instead of a broken page.

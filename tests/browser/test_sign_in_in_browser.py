@@ -1,104 +1,115 @@
-"""Signing in with an account of an institution: who may, who may not, and what a stranger gets."""
+"""Signing in with a provider of OpenID Connect, by clicking."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from provider import Provider, provider, settings
+from recorded import make_data
 
-from benchmarks.served import APP
+from benchmarks.served import APP, free_port, served
+from medxfer.activity import acts
 from medxfer.paths import HOME_VARIABLE, Workspace
+
+pytest.importorskip("authlib")
+from provider import CLIENT, CLIENT_SECRET, Provider, provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-Serve = Callable[[tuple[str, ...]], str]
-SOON = 40_000
+SOON = 30_000
 """Milliseconds."""
-ANN = re.compile("ann@.?clinic.org")
-"""With the invisible joiner that keeps an address from becoming a link."""
+SECRETS = """
+[auth]
+redirect_uri = "{address}/oauth2callback"
+cookie_secret = "only for this test, and long enough for its purpose"
+client_id = "{client}"
+client_secret = "{secret}"
+server_metadata_url = "{provider}/.well-known/openid-configuration"
+
+[medxfer]
+allowed = ["@clinic.example"]
+"""
 
 
 @pytest.fixture
-def accounts() -> Iterator[Provider]:
-    with provider() as made:
-        yield made
+def signing_in(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[str, Provider]]:
+    """The address of an app that asks people to sign in, and the provider it asks."""
+    make_data(workspace, tmp_path / "source")
+    port = free_port()
+    with provider(free_port()) as made:
+        secrets = tmp_path / "secrets.toml"
+        secrets.write_text(
+            SECRETS.format(
+                address=f"http://127.0.0.1:{port}",
+                client=CLIENT,
+                secret=CLIENT_SECRET,
+                provider=made.address,
+            )
+        )
+        command = [*APP, "--secrets.files", str(secrets)]
+        with served(command, {HOME_VARIABLE: str(workspace.root)}, port) as address:
+            yield address, made
 
 
-@pytest.fixture
-def serve_signed(
-    accounts: Provider,
-    start: Callable[[list[str], dict[str, str]], str],
-    workspace: Workspace,
-    tmp_path: Path,
-) -> Serve:
-    """Serve the app with sign-in, and a list of who may; its address."""
-
-    def serve(allowed: tuple[str, ...]) -> str:
-        file = tmp_path / "secrets.toml"
-        file.write_text(settings(accounts, allowed))
-        return start([*APP, "--secrets.files", str(file)], {HOME_VARIABLE: str(workspace.root)})
-
-    return serve
-
-
-def sign_in(page: Page, address: str) -> None:
-    page.goto(address)
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def test_who_is_on_the_list_signs_in_and_out(serve_signed: Serve, page: Page) -> None:
-    address = serve_signed(("@clinic.org",))
-    page.goto(f"{address}/runs")  # no page is drawn for a stranger, whatever the address
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON)
+def test_people_sign_in_are_named_and_sign_out(
+    signing_in: tuple[str, Provider], page: Page, workspace: Workspace
+) -> None:
+    address, made = signing_in
+    page.goto(f"{address}/browse?data=lungs")
+    button = page.get_by_role("button", name="Sign in")
+    expect(button).to_be_visible(timeout=SOON)
     expect(page.get_by_text("Research use only").first).to_be_visible()
+    assert not page.get_by_text("lungs").count()
     assert not page.get_by_role("link", name="Data sets").count()
-    stranger = page.request.get(f"{address}/media/0123456789abcdef.png")
-    assert stranger.status == 401
-    assert "disk_free_bytes" not in page.request.get(f"{address}/health").json()
 
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name="Data sets")).to_be_visible(timeout=SOON)
-    expect(page.get_by_text(ANN)).to_be_visible()
-    assert not page.locator('a[href^="mailto:"]').count(), "text, as all that comes from outside"
-    assert page.request.get(f"{address}/media/0123456789abcdef.png").status == 404
-    assert "disk_free_bytes" in page.request.get(f"{address}/health").json()
-    page.reload()
-    expect(page.get_by_text(ANN)).to_be_visible(timeout=SOON)
+    made.person = {"email": "eve@elsewhere.example", "name": "Eve **bold**"}
+    button.click()
+    expect(page.get_by_text("is not on the list of people")).to_be_visible(timeout=SOON)
+    assert not page.get_by_role("link", name="Data sets").count()
+    page.get_by_role("button", name="Use another account").click()
+
+    made.person = {"email": "ann@clinic.example", "name": "Ann"}
+    button.click(timeout=SOON)
+    # An invisible joiner keeps what comes from outside from becoming a link.
+    expect(page.get_by_text(re.compile("Signed in as ann@.?clinic.example"))).to_be_visible(
+        timeout=SOON
+    )
+    assert not page.locator('a[href^="mailto:"]').count()
+    page.goto(f"{address}/browse?data=lungs")
+    page.get_by_role("tab", name=re.compile("Files left out")).click(timeout=SOON)
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="Download this list").click()
+    file = arriving.value.url
+    assert file.startswith(f"{address}/media/")
+    assert page.request.get(file).status == 200
+    assert page.request.get(f"{address}/health").json()["runs_queued"] == 0
 
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON)
-
-
-@pytest.mark.parametrize(
-    "account",
-    [
-        {"sub": "2", "email": "bob@elsewhere.org", "name": "Bob"},
-        {"sub": "3", "email": "bob@clinic.org", "email_verified": False, "name": "Bob"},
-        {"sub": "4", "name": "nobody@clinic.org"},
-    ],
-    ids=["elsewhere", "unverified", "no-address"],
-)
-def test_who_is_not_on_the_list_sees_nothing(
-    accounts: Provider, serve_signed: Serve, page: Page, account: dict[str, object]
-) -> None:
-    accounts.account = account
-    sign_in(page, address := serve_signed(("@clinic.org",)))
-    expect(page.get_by_text("This account is not on the list")).to_be_visible(timeout=SOON)
-    assert not page.get_by_role("link", name="Data sets").count()
-    assert page.request.get(f"{address}/media/0123456789abcdef.png").status == 401
+    expect(button).to_be_visible(timeout=SOON)
+    assert page.request.get(file).status == 401
+    assert page.request.get(f"{address}/health").json() == {
+        "status": "ok", "store": True, "worker": True, "disk": True,
+    }  # fmt: skip
+    page.goto(f"{address}/browse?data=lungs")
+    expect(button).to_be_visible(timeout=SOON)
+    assert [(act.who, act.what) for act in acts(workspace)] == [("ann@clinic.example", "signed in")]
+    assert made.asked == 2
 
 
 def test_a_forged_answer_signs_nobody_in(
-    accounts: Provider, serve_signed: Serve, page: Page
+    signing_in: tuple[str, Provider], page: Page, workspace: Workspace
 ) -> None:
-    accounts.forged = True
-    sign_in(page, address := serve_signed(()))
-    page.wait_for_timeout(3000)
+    address, made = signing_in
+    made.person, made.forged = {"email": "ann@clinic.example", "name": "Ann"}, True
     page.goto(address)
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=SOON)
+    button = page.get_by_role("button", name="Sign in")
+    with page.expect_response(re.compile("/oauth2callback")):
+        button.click(timeout=SOON)
+    page.goto(address)
+    expect(button).to_be_visible(timeout=SOON)
     assert not page.get_by_role("link", name="Data sets").count()
+    assert made.asked == 1
+    assert acts(workspace) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.auth_util import set_cookie_with_chunks
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
+from medxfer.activity import note
+from medxfer.bin import Kind, put
+from medxfer.cli.main import medxfer
 from medxfer.errors import AddressError
 from medxfer.paths import Workspace
 from medxfer.runs import index
@@ -27,6 +31,7 @@ from medxfer.ui.server.account import check_sign_in, is_allowed, may_enter
 from medxfer.ui.server.address import TOLD_VARIABLE, check_address, is_local
 from medxfer.ui.server.gate import Gate
 from medxfer.ui.server.health import route
+from medxfer.ui.server.opening import first_words
 from medxfer.ui.server.policy import Headers, broken, content_policy, inline_scripts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,7 +165,7 @@ def test_files_are_for_people_who_signed_in(client: Any, signing_in: dict[str, A
     far = {"client": ("10.0.0.7", 5), "at": "https://scans.clinic.example"}
     ours = cookies(email="a@clinic.example")
     assert client(**far).get("/").status_code == 200  # the page that asks to sign in
-    for path in ("/media/abc.png", "/_stcore/upload_file/session/file"):
+    for path in ("/media/abc.png", "/%6dedia/abc.png", "/_stcore/upload_file/session/file"):
         ask = client(**far)
         assert ask.get(path).status_code == 401
         ask.cookies = ours
@@ -173,6 +178,16 @@ def test_files_are_for_people_who_signed_in(client: Any, signing_in: dict[str, A
     ask = client(**far)
     ask.cookies = ours
     assert ask.get("/media/abc.png").status_code == 401
+
+
+def test_the_gate_stands_below_an_address_of_its_own_too(
+    client: Any, signing_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signing_in
+    monkeypatch.setattr("medxfer.ui.server.gate.config.get_option", lambda _: "scans")
+    assert client().get("/scans/media/abc.png").status_code == 401
+    assert client().get("/scans/_stcore/metrics").status_code == 404
+    assert client().get("/scans/browse").status_code == 200
 
 
 def test_a_long_account_is_read_from_its_pieces(signing_in: dict[str, Any]) -> None:
@@ -275,3 +290,51 @@ def test_an_open_address_is_refused_at_the_start() -> None:
     assert ended.returncode == 2
     assert ended.stderr.startswith("medxfer: The app would be open to others")
     assert "http" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [
+        ([], ["--server.address", "127.0.0.1"]),
+        (["--address", "10.0.0.1"], ["--server.address", "10.0.0.1"]),
+        (
+            ["--address", "::", "--i-know-it-is-open"],
+            ["--server.address", "::", "--i-know-it-is-open"],
+        ),
+    ],
+)
+def test_the_command_leaves_the_address_to_the_server_to_judge(
+    options: list[str], passed: list[str], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        called.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("medxfer.cli.app.ensure_demo", lambda *_: None)
+    monkeypatch.setattr("medxfer.cli.app.subprocess.run", run)
+    arguments = ["app", "--workspace", str(workspace.root), *options]
+    assert CliRunner().invoke(medxfer, arguments).exit_code == 0
+    assert called[0][-len(passed) :] == passed
+
+
+def test_the_start_empties_the_bin_and_looks_through_the_list(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDXFER_HOME", str(workspace.root))
+    folder = workspace.runs / "20260101-000000-000000"
+    folder.mkdir()
+    entry = put(workspace, Kind.RUN, folder, "", "ann")
+    info = workspace.bin / entry.id / "info.json"
+    info.write_text(
+        info.read_text().replace(entry.deleted.isoformat(), "2020-01-01T00:00:00+00:00")
+    )
+    note(workspace, "ann", "imported")
+    assert first_words() == []
+    assert list(workspace.bin.iterdir()) == []
+    workspace.activity.write_text("")
+    assert first_words() == ["The list of activity had 1 lines and has 0."]
+    monkeypatch.setenv(TOLD_VARIABLE, "1")
+    monkeypatch.setattr("medxfer.ui.server.opening.config.get_option", lambda _: "")
+    assert first_words()[0].startswith("The app is open")

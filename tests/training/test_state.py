@@ -172,7 +172,7 @@ def test_a_state_that_is_not_what_was_written_is_refused_in_a_sentence(
         saves.load("run 7")
     state.write_text(good_text)
     assert saves.load("run 7") is not None
-    saves.discard()
+    saving.discard(folder)
     assert sorted(file.name for file in folder.glob("*.*")) == names[:2]
     assert saves.load("run 7") is None
 

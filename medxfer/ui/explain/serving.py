@@ -6,6 +6,7 @@ its pixels: Streamlit only samples large arrays, so two scans could share one.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from medxfer.paths import Workspace
 from medxfer.runs.job import RunJob, ask_familiarity
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.results.asking import begin, draw_asking
+from medxfer.using import using
 from medxfer.working import ended
 
 if TYPE_CHECKING:
@@ -100,7 +102,10 @@ def looked(place: Workspace, run: str, scan: Scan) -> Looked:
         ExplainError, RunError, WeightsError: as the core says.
     """
     ready = answering_of(place, run)
-    return _looked(str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels)
+    with _in_use(place, run):
+        return _looked(
+            str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels
+        )
 
 
 def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
@@ -110,7 +115,12 @@ def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
 
 def explained(place: Workspace, run: str, scan: Scan, asked: Asked) -> Explanation:
     """One heatmap of a scan; raises as `looked`."""
-    return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+    with _in_use(place, run):
+        return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+
+
+def _in_use(place: Workspace, run: str) -> AbstractContextManager[None]:
+    return using(place, place.run(run).root, "a scan is being explained with it")
 
 
 def kept_checks(run: str, scan: Scan, asked: Asked) -> Faithfulness | None:
@@ -126,7 +136,8 @@ def checked(
     from medxfer.explain.faithfulness import check
 
     work = check(_model(str(place.root), run).model, scan.pixels, heat)
-    made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
+    with _in_use(place, run):
+        made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
     kept = st.session_state.setdefault(_CHECKS, {})
     while len(kept) >= _CHECKED:
         kept.pop(next(iter(kept)))

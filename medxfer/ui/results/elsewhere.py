@@ -19,6 +19,7 @@ from medxfer.runs.external_record import External, holds_test, list_externals, l
 from medxfer.runs.job import ask_external
 from medxfer.runs.matching import suggest
 from medxfer.ui.frame import show_problem
+from medxfer.ui.people import who
 from medxfer.ui.results.asking import begin, is_asked
 from medxfer.ui.results.figures import LABELS
 from medxfer.ui.results.judging import Result
@@ -116,7 +117,7 @@ def _is_open(result: Result, record: External) -> bool:
         st.caption(f"{name}: {seen.sentence}.")
         key = f"{run}-look-{record.data}-{record.split}"
         if st.button("Look and count it", icon=":material/lock_open:", key=key):
-            open_elsewhere(place, run, record, By.PAGE)
+            open_elsewhere(place, run, record, By.PAGE, who())
             st.rerun()
     return False
 
@@ -163,7 +164,8 @@ def _draw_form(result: Result, others: list[str]) -> None:
             f"Evaluate on {plain(data)}", icon=":material/domain_add:", type="primary",
             disabled=not any(chosen.values()) or is_asked(result.place, result.run.run),
         ):  # fmt: skip
-            begin(ask_external(result.place, result.run.run, data, chosen, part))
+            asked = (result.place, result.run.run, data, chosen, part)
+            begin(ask_external(*asked, by=who()))
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import config
 
 from medxfer.ui.server.account import may_enter, sign_in_configured
 from medxfer.ui.server.address import TOLD, is_local, told_open
@@ -42,7 +43,7 @@ class Gate:
 
 def refusal(request: HTTPConnection) -> tuple[int, str]:
     """The status and the sentence a request is refused with; (0, "") if it may go on."""
-    path = "/" + request.url.path.strip("/")
+    path = _path(request)
     if any(path == closed or path.startswith(f"{closed}/") for closed in _CLOSED):
         return 404, "Not found."
     if not (sign_in_configured() or told_open() or _is_from_here(request)):
@@ -54,6 +55,13 @@ def refusal(request: HTTPConnection) -> tuple[int, str]:
     if private and not may_enter(request.cookies):
         return 401, "Sign in first."
     return 0, ""
+
+
+def _path(request: HTTPConnection) -> str:
+    """The path below the app's own address, decoded, as Streamlit's routes will see it."""
+    path = "/" + str(request.scope["path"]).strip("/")
+    base = "/" + (config.get_option("server.baseUrlPath") or "").strip("/")
+    return path.removeprefix(base) if base != "/" and path.startswith(f"{base}/") else path
 
 
 def _is_from_here(request: HTTPConnection) -> bool:
