@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from medxfer.cli.main import medxfer
+from medxfer.cli.telling import Telling
 from medxfer.config import StrategyConfig, TrainConfig
 from medxfer.data import integrity
 from medxfer.data.library import load_manifest, resplit
@@ -33,12 +36,13 @@ from medxfer.events import (
 from medxfer.models import checkpoint
 from medxfer.models.weights.load import LoadedWeights
 from medxfer.paths import RunPaths, Workspace
+from medxfer.runs import execute as execution
 from medxfer.runs import fetching, journal
 from medxfer.runs.execute import execute
 from medxfer.runs.loading import load_model
 from medxfer.runs.pausing import PAUSED, Pausing
 from medxfer.runs.results import saved_splits
-from medxfer.runs.store import create_run, load_run, request_stop
+from medxfer.runs.store import create_run, list_runs, load_run, request_stop
 from medxfer.runs.summary import RunState
 from medxfer.training import preflight
 from medxfer.training import saves as saving
@@ -47,8 +51,9 @@ from medxfer.training.step import Step
 
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save after each epoch, however short it is."""
+    """A save after each epoch, however short it is, and nothing made for single scans."""
     monkeypatch.setattr(saving, "_TIMES_A_SAVE", 0)
+    monkeypatch.setattr(execution, "make_within", lambda *_: False)
 
 
 @pytest.fixture
@@ -288,8 +293,8 @@ def test_weights_are_fetched_by_the_run_which_tells_how_far_it_is(
     run, paths = begun(workspace, config)
 
     def slowly(*arguments: Any) -> LoadedWeights:
-        for done in range(100):
-            arguments[-1](done, 100)
+        for done in range(20):
+            arguments[-1](done, 20)
             time.sleep(0.02)
         return LoadedWeights({}, "none", "")
 
@@ -297,7 +302,7 @@ def test_weights_are_fetched_by_the_run_which_tells_how_far_it_is(
     seen = []
     for event in execute(workspace, run):
         seen.append(event)
-        if isinstance(event, Preparing) and event.step == "weights" and event.done:
+        if isinstance(event, Preparing) and event.step == "weights":
             request_stop(workspace, run)
     assert seen[-1].kind == "cancelled"
     assert load_run(workspace, run).summary.state is RunState.CANCELLED
@@ -366,6 +371,31 @@ def test_a_pause_does_not_wait_for_a_batch_that_takes_long(tmp_path: Path) -> No
     assert isinstance(last, Paused)
     assert last.problem == PAUSED.problem
     assert not paths.queued.exists()
+
+
+def test_ctrl_c_pauses_training_in_a_terminal_and_says_how_to_go_on(
+    workspace: Workspace, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(_: object, event: Event) -> None:
+        if isinstance(event, EpochFinished):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)  # the thread that waits for it needs a moment
+
+    monkeypatch.setattr(Telling, "__call__", pressed)
+    before = signal.getsignal(signal.SIGINT)
+    done = CliRunner().invoke(
+        medxfer,
+        ["train", "--data", config.data, "--weights", "none", "--strategy", "all", "--epochs", "9",
+         "--batch-size", "8", "--device", "cpu", "--workspace", str(workspace.root)],
+        standalone_mode=False,
+    )  # fmt: skip
+    assert done.exception is None
+    assert signal.getsignal(signal.SIGINT) is before
+    (run,) = list_runs(workspace)
+    assert run.state is RunState.PAUSED
+    for way_on in (f"medxfer runs resume {run.run}", f"medxfer runs stop {run.run}"):
+        assert way_on in done.stdout
+        assert way_on in done.stderr
 
 
 @pytest.mark.long
