@@ -64,6 +64,14 @@ class TrainingError(MedxferError):
     """Training cannot start or cannot go on."""
 
 
+class DeviceError(TrainingError):
+    """The device a run asks for is not there."""
+
+
+class DiskError(TrainingError):
+    """There is too little space for a run."""
+
+
 class RunError(MedxferError):
     """A run is missing, unfinished, damaged or in use."""
 

@@ -22,6 +22,8 @@ from medxfer.cli.output import say
 from medxfer.cli.report import report
 from medxfer.cli.runs import runs
 from medxfer.cli.train import train
+from medxfer.cli.worker import worker
+from medxfer.cli.workspace import workspace
 from medxfer.errors import MedxferError
 
 MENDABLE = 2
@@ -36,8 +38,8 @@ def medxfer() -> None:
 
 
 for entry in (
-    app, data, train, runs, evaluate, decide, compare, report, explain, heatmaps, cache, bin_,
-    activity,
+    app, data, train, runs, worker, evaluate, decide, compare, report, explain, heatmaps, cache,
+    bin_, activity, workspace,
 ):  # fmt: skip
     medxfer.add_command(entry)
 

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medxfer.data.listing import Tree
@@ -21,6 +22,23 @@ MAX_ENTRIES = 200_000
 MAX_TOTAL = 64 * 2**30
 MAX_FILE = 4 * 2**30
 MAX_RATIO = 200
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold at most: entries, and bytes unpacked, in all and of one file.
+
+    `twins`: names that differ in nothing but case or composition are two names, as on Linux.
+    """
+
+    entries: int = MAX_ENTRIES
+    total: int = MAX_TOTAL
+    file: int = MAX_FILE
+    twins: bool = False
+
+
+FOREIGN = Limits()
+"""For archives from anywhere."""
 _RATIO_FROM = 10 * 2**20
 """Smaller files may be packed as tightly as they like: a blank picture is."""
 _MAX_NAME = 255
@@ -37,7 +55,7 @@ _FAULTS = (
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path, limits: Limits = FOREIGN) -> Iterator[zipfile.ZipFile]:
     """The archive, checked.
 
     Raises:
@@ -46,7 +64,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     with _reading(path.name):
         archive = zipfile.ZipFile(path)
     with archive:
-        check(archive, path.name)
+        check(archive, path.name, limits)
         yield archive
 
 
@@ -66,21 +84,21 @@ def _reading(name: str) -> Iterator[None]:
         raise _damaged(name) from error
 
 
-def check(archive: zipfile.ZipFile, name: str) -> None:
+def check(archive: zipfile.ZipFile, name: str, limits: Limits = FOREIGN) -> None:
     """Refuse anything that could write outside, overwrite, or fill the disk."""
     entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        raise _refused(name, f"it holds {len(entries):,} entries, the limit is {MAX_ENTRIES:,}")
+    if len(entries) > limits.entries:
+        raise _refused(name, f"it holds {len(entries):,} entries, the limit is {limits.entries:,}")
     for entry in entries:
-        _check_entry(entry, name)
+        _check_entry(entry, name, limits.file)
     total = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
     # Overlapping entries are how a small file declares a huge one without a high ratio.
-    if total > MAX_TOTAL or _overlap(entries) or total > max(_RATIO_FROM, MAX_RATIO * packed):
+    if total > limits.total or _overlap(entries) or total > max(_RATIO_FROM, MAX_RATIO * packed):
         raise _refused(
             name, f"it would unpack to {total / 1e6:,.0f} MB from {packed / 1e3:,.0f} KB"
         )
-    _check_twins(entries, name)
+    _check_twins(entries, name, apart=limits.twins)
 
 
 def tree(archive: zipfile.ZipFile, name: str) -> Tree:
@@ -112,7 +130,7 @@ def unpack(path: Path, folder: Path) -> None:
         free = shutil.disk_usage(folder).free
         if needed > free:
             raise ArchiveError(
-                f"{path.name} needs {needed / 1e9:,.1f} GB unpacked, and {free / 1e9:,.1f} GB "
+                f"{path.name} needs {needed / 1e6:,.1f} MB unpacked, and {free / 1e6:,.1f} MB "
                 "are free.",
                 "Free some space, or import a folder instead.",
             )
@@ -120,11 +138,12 @@ def unpack(path: Path, folder: Path) -> None:
             target = folder.joinpath(*PurePosixPath(entry.filename).parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
-                for piece in _pieces(archive, entry, path.name):
+                for piece in pieces(archive, entry, path.name):
                     file.write(piece)
 
 
-def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+def pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+    """The bytes of one entry, in pieces of at most a megabyte; ArchiveError if it is damaged."""
     with _reading(name):
         packed = archive.open(entry)
     with packed:
@@ -136,7 +155,7 @@ def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Iter
             yield piece
 
 
-def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
+def _check_entry(entry: zipfile.ZipInfo, name: str, largest: int) -> None:
     # zipfile cuts names at NUL and turns the separator; judge the name as it is stored.
     stored = entry.orig_filename
     parts = stored.replace("\\", "/").split("/")
@@ -153,7 +172,7 @@ def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
             f"{name} is protected by a password.", "Unpack it and import the folder."
         )
     too_tight = entry.file_size > max(_RATIO_FROM, MAX_RATIO * entry.compress_size)
-    if entry.file_size > MAX_FILE or too_tight:
+    if entry.file_size > largest or too_tight:
         raise _refused(name, f"'{shown}' would unpack to {entry.file_size / 1e6:,.0f} MB")
 
 
@@ -163,12 +182,17 @@ def _overlap(entries: list[zipfile.ZipInfo]) -> bool:
     return any(end > after.header_offset for end, after in zip(ends, ordered[1:], strict=False))
 
 
-def _check_twins(entries: list[zipfile.ZipInfo], name: str) -> None:
-    """Refuse entries that would be one file here or on another system, however they are written."""
+def _check_twins(entries: list[zipfile.ZipInfo], name: str, *, apart: bool) -> None:
+    """Refuse entries that would be one file here or on another system, however they are written.
+
+    With `apart`, only those that would be one file here.
+    """
     seen: dict[str, str] = {}
     files: dict[str, str] = {}
     for entry in entries:
-        plain = unicodedata.normalize("NFC", str(PurePosixPath(entry.filename))).casefold()
+        plain = str(PurePosixPath(entry.filename))
+        if not apart:
+            plain = unicodedata.normalize("NFC", plain).casefold()
         if plain in seen:
             raise _refused(name, f"'{seen[plain]}' and '{entry.filename}' have the same name")
         seen[plain] = entry.filename

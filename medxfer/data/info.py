@@ -64,8 +64,18 @@ class DatasetInfo:
 _ADAPTER = TypeAdapter(DatasetInfo)
 
 
+def encoded(info: DatasetInfo) -> bytes:
+    """What `info.json` holds."""
+    return _ADAPTER.dump_json(info, indent=2) + b"\n"
+
+
+def decoded(content: bytes) -> DatasetInfo:
+    """The data set that `encoded` was called on; pydantic.ValidationError if it is none."""
+    return _ADAPTER.validate_json(content)
+
+
 def write_info(paths: DatasetPaths, info: DatasetInfo) -> None:
-    write_text(paths.info, _ADAPTER.dump_json(info, indent=2).decode() + "\n")
+    write_text(paths.info, encoded(info).decode())
 
 
 def read_info(paths: DatasetPaths) -> DatasetInfo:
@@ -75,7 +85,7 @@ def read_info(paths: DatasetPaths) -> DatasetInfo:
         DataError: it is missing or damaged.
     """
     try:
-        return _ADAPTER.validate_json(paths.info.read_bytes())
+        return decoded(paths.info.read_bytes())
     except (OSError, ValidationError) as error:
         raise DataError(
             f"The data set '{paths.root.name}' is damaged: its info.json cannot be read.",

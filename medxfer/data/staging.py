@@ -32,18 +32,28 @@ def staged(workspace: Workspace, name: str) -> Iterator[DatasetPaths]:
     target = workspace.dataset(name).root
     if target.exists():
         raise _taken(name)
+    with writing(workspace, name), aside(workspace) as folder:
+        yield DatasetPaths(folder)
+        try:
+            folder.rename(target)
+        except OSError as error:
+            if target.exists():
+                raise _taken(name) from error
+            raise
+
+
+@contextmanager
+def aside(workspace: Workspace) -> Iterator[Path]:
+    """An empty folder in staging to build something in; what is still there at the end goes.
+
+    What a process that died left of it is removed by `clear_abandoned`.
+    """
     folder = workspace.staging / f"{_PREFIX}{uuid.uuid4().hex}"
     lock = folder.with_suffix(".lock")
-    with writing(workspace, name), held(lock, _taken(name)):
+    with held(lock, WorkspaceError(f"{folder.name} is in use.", "Try again.")):
         try:
             folder.mkdir()
-            yield DatasetPaths(folder)
-            try:
-                folder.rename(target)
-            except OSError as error:
-                if target.exists():
-                    raise _taken(name) from error
-                raise
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)

@@ -147,7 +147,8 @@ class Predictions:
         described = {"schema": 1, "classes": self.classes, "finding": self.finding}
         metadata = {_METADATA_KEY: json.dumps(described)}
         with replacing(path) as temporary:
-            pq.write_table(pa.table(columns).replace_schema_metadata(metadata), temporary)
+            table = pa.table(columns).replace_schema_metadata(metadata)
+            pq.write_table(table, temporary, write_page_checksum=True)
 
     @classmethod
     def load(cls, path: Path) -> Predictions:
@@ -157,7 +158,7 @@ class Predictions:
             EvaluationError: the file is missing or is not a predictions file.
         """
         try:
-            stored = pq.read_table(path)
+            stored = pq.read_table(path, page_checksum_verification=True)
             described = json.loads(stored.schema.metadata[_METADATA_KEY])
             classes = tuple(described["classes"])
             table = stored.to_pandas()

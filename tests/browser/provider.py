@@ -22,13 +22,18 @@ CLIENT_SECRET = "a secret that only this test knows, at any length"  # noqa: S10
 
 
 class Provider:
-    """Signs in `person`, its claims, at once; `asked` counts how often."""
+    """Signs in `person`, its claims, at once; `asked` counts how often.
+
+    With `forged` it signs with a key that is not the published one.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.person: dict[str, Any] = {}
         self.asked = 0
+        self.forged = False
         self._key = RSAKey.generate_key(2048, {"kid": "test", "use": "sig"})
+        self._other = RSAKey.generate_key(2048, {"kid": "test", "use": "sig"})
         self._nonces: dict[str, str] = {}
 
     @property
@@ -70,7 +75,8 @@ class Provider:
         now = int(time.time())
         claims = {"iss": self.address, "aud": CLIENT, "iat": now, "exp": now + 600,
                   "nonce": self._nonces[str(form["code"])], "sub": "person"}  # fmt: skip
-        token = jwt.encode({"alg": "RS256", "kid": "test"}, claims | self.person, self._key)
+        key = self._other if self.forged else self._key
+        token = jwt.encode({"alg": "RS256", "kid": "test"}, claims | self.person, key)
         return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": token})
 
 
