@@ -79,7 +79,7 @@ def stamped(figure: go.Figure, stamp: Stamp) -> go.Figure:
         copy.update_layout(height=layout.height + room)
     copy.update_layout(margin_b=below + room)
     copy.add_annotation(
-        text="<br>".join(escape(line) for line in lines),
+        text="<br>".join(escape(line, quote=False) for line in lines),
         font_size=_LETTERS, opacity=0.7, align="left", showarrow=False,
         xref="paper", x=0, xanchor="left", xshift=_EDGE - left,
         yref="paper", y=0, yanchor="top", yshift=-below,

@@ -82,6 +82,7 @@ def test_text_from_outside_stays_text_on_every_page(
         assert page.evaluate(LINKED) == [], name
         assert page.evaluate(DRAWN) == [], name
         assert listener.wrong == [], name
+        assert "&quot;" not in page.inner_text("body"), name
         assert not page.get_by_text("Something went wrong").count(), name
         shown += "onerror=owned=1>" in page.inner_text("body")
         tables = page.get_by_test_id("stDataFrame").filter(visible=True)

@@ -54,7 +54,7 @@ def roc_figure(
             figure,
             curve["false_positive_rate"],
             curve["true_positive_rate"],
-            f"{escape(predictions.classes[cls])}: AUROC {interval(area)}",
+            f"{escape(predictions.classes[cls], quote=False)}: AUROC {interval(area)}",
             _colour(cls),
         )
     return figure
@@ -75,7 +75,7 @@ def precision_recall_figure(
             continue
         known = predictions.truth >= 0
         positive = predictions.truth[known] == cls
-        name = escape(predictions.classes[cls])
+        name = escape(predictions.classes[cls], quote=False)
         if len(predictions.classes) == _TWO:
             name += f": AP {interval(estimates['average_precision'])}"
         _line(

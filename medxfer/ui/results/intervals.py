@@ -51,12 +51,12 @@ def interval_figure(
                 "array": [high - value for (_, high), value in zip(ends, values, strict=True)],
                 "arrayminus": [value - low for (low, _), value in zip(ends, values, strict=True)],
             },
-            text=[f"{escape(dot.name)}: {interval(dot.found)}" for _, dot in some],
+            text=[f"{escape(dot.name, quote=False)}: {interval(dot.found)}" for _, dot in some],
             hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(
         x=reference, line={"color": MUTED, "width": 1.5, "dash": "dot"},
-        annotation_text=escape(said), annotation_position="top",
+        annotation_text=escape(said, quote=False), annotation_position="top",
     )  # fmt: skip
     names = [_short(dot.name) for dot in dots]
     figure.update_yaxes(
@@ -85,4 +85,4 @@ def _or(end: float | None, value: float | None) -> float:
 
 
 def _short(name: str) -> str:
-    return escape(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…")
+    return escape(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…", quote=False)

@@ -114,7 +114,8 @@ def _squares(counts: Ints, parts: Floats, classes: tuple[str, ...], side: int) -
         y=[truth for truth, _ in cells],
         customdata=cells,
         text=[
-            f"truth {escape(classes[truth])}, called {escape(classes[predicted])}: "
+            f"truth {escape(classes[truth], quote=False)}, "
+            f"called {escape(classes[predicted], quote=False)}: "
             f"{counts[truth, predicted]:,} ({_percent(parts[truth, predicted])} of this class)"
             for truth, predicted in cells
         ],
@@ -132,4 +133,4 @@ def _percent(part: float) -> str:
 
 def _label(name: str) -> str:
     short = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
-    return escape(short)
+    return escape(short, quote=False)

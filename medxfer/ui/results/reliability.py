@@ -46,7 +46,7 @@ def reliability_figure(bins: pd.DataFrame, name: str) -> go.Figure:
         x=bins["probability"], y=bins["n"], width=0.025, marker={"color": MUTED},
         name="images", showlegend=False, hovertemplate="%{y} images<extra></extra>", row=2, col=1,
     )  # fmt: skip
-    what = f"of {escape(name)}" if name else "of the class called"
+    what = f"of {escape(name, quote=False)}" if name else "of the class called"
     share = {"range": [-0.02, 1.02], "zeroline": False}
     figure.update_xaxes(share, row=1, col=1)
     figure.update_xaxes(share, title=f"probability {what} claimed", row=2, col=1)

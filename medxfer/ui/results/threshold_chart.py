@@ -41,7 +41,7 @@ def threshold_figure(
     if chosen is not None:
         same = in_force is not None and abs(in_force - chosen) <= _NEAR
         _mark(figure, chosen, f"{chosen:.3f}{' in use' if same else ''}", MARK, "solid", "top")
-    name = escape(predictions.classes[predictions.positive])
+    name = escape(predictions.classes[predictions.positive], quote=False)
     axis = {"range": [-0.01, 1.01], "zeroline": False}
     figure.update_xaxes(**axis, title=f"threshold: probability of {name}")
     figure.update_yaxes(**axis, title="share of images")
