@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from medxfer.config import TrainConfig
-from medxfer.events import EpochFinished, Event, Finished, Fitted, PhasePlan, Started
+from medxfer.events import EpochFinished, Event, Finished, Fitted, PhasePlan, Progress, Started
 from medxfer.paths import Workspace
 from medxfer.runs.store import create_run
 
 
 def make_runs(workspace: Workspace, count: int, epochs: int) -> None:
-    """Write so many finished runs of so many epochs."""
+    """Write so many finished runs of so many epochs of a second, each with two lines of progress."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     lines = "".join(event.model_dump_json() + "\n" for event in _events(begin, epochs))
     for number in range(count):
@@ -34,13 +34,20 @@ def _events(begin: datetime, epochs: int) -> list[Event]:
         images={"train": 60, "val": 48, "test": 40}, parameters=11439170, phases=(phase,),
         weights="none (random)",
     )  # fmt: skip
-    learned = [
-        EpochFinished(
-            time=begin + timedelta(seconds=number), epoch=number, phase=0, learning_rate=1e-4,
-            train=figures, validation=figures, seconds=1.0, best=number == 1,
-        )
-        for number in range(1, epochs + 1)
-    ]  # fmt: skip
+    learned: list[Event] = []
+    for number in range(1, epochs + 1):
+        now = begin + timedelta(seconds=number)
+        learned += [
+            Progress(
+                time=now, epoch=number, step=step, batch=1, batches=12, loss=0.61,
+                images_per_second=812.5, memory=1_500_000_000, seconds_left=100.0,
+            )
+            for step in ("train", "val")
+        ]  # fmt: skip
+        learned.append(EpochFinished(
+            time=now, epoch=number, phase=0, learning_rate=1e-4, train=figures,
+            validation=figures, seconds=1.0, best=number == 1,
+        ))  # fmt: skip
     end = begin + timedelta(seconds=epochs)
     fitted = Fitted(time=end, reason="completed", best_epoch=1, validation=figures)
     return [started, *learned, fitted, Finished(time=end, seconds=float(epochs))]
