@@ -11,7 +11,7 @@ from medxfer.runs.store import create_run
 
 
 def make_runs(workspace: Workspace, count: int, epochs: int) -> None:
-    """Write so many finished runs of so many epochs of a second, each with two lines of progress."""
+    """Write so many finished runs; an epoch has two lines of progress, as if it took a second."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     lines = "".join(event.model_dump_json() + "\n" for event in _events(begin, epochs))
     for number in range(count):
