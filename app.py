@@ -4,13 +4,16 @@ import streamlit as st
 
 from medxfer import RESEARCH_USE_ONLY, __version__
 from medxfer.ui.deletion import say_deleted
-from medxfer.ui.frame import boundary
+from medxfer.ui.frame import boundary, only_our_exports
+from medxfer.ui.people import draw_account, draw_entrance, is_admitted
 from medxfer.ui.theme import ASSETS, dark_unless_chosen
 
+admitted = is_admitted()
 st.set_page_config(
     page_title="medxfer",
     page_icon=str(ASSETS / "mark.svg"),
     layout="wide",
+    initial_sidebar_state="auto" if admitted else "collapsed",
     menu_items={"About": f"medxfer {__version__}. {RESEARCH_USE_ONLY}"},
 )
 st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "mark.svg"), size="large")
@@ -35,11 +38,21 @@ pages = {
     "Explain": [
         st.Page("pages/explain/scan.py", title="Explain a scan", icon=":material/search:"),
     ],
+    "Workspace": [
+        st.Page("pages/workspace/activity.py", title="Activity", icon=":material/history:"),
+        st.Page("pages/workspace/bin.py", title="Bin", icon=":material/delete:"),
+    ],
 }
-page = st.navigation(pages)
+page = st.navigation(pages, position="sidebar" if admitted else "hidden")
 with st.sidebar:
-    st.caption(RESEARCH_USE_ONLY)
+    if admitted:
+        draw_account()
+        st.caption(RESEARCH_USE_ONLY)
+    only_our_exports()
     dark_unless_chosen([page.url_path for section in pages.values() for page in section])
 with boundary():
-    say_deleted()
-    page.run()
+    if admitted:
+        say_deleted()
+        page.run()
+    else:
+        draw_entrance()

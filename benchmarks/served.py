@@ -19,16 +19,23 @@ PATIENCE = 60
 """Seconds until a server answers."""
 
 
+def free_port() -> int:
+    """A port of this computer that nobody listens at just now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def served(command: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
+def served(
+    command: Sequence[str], environment: dict[str, str], port: int | None = None
+) -> Iterator[str]:
     """Run `python -m COMMAND`, which takes Streamlit's options, until the block ends; its address.
 
     Raises:
         TimeoutError: it did not answer in time.
     """
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     server = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", *command, "--server.port", str(port)],
         cwd=ROOT,

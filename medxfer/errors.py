@@ -32,6 +32,10 @@ class WorkspaceError(MedxferError):
     """The workspace folder cannot be used."""
 
 
+class AddressError(MedxferError):
+    """The app would be open to people it was not meant for."""
+
+
 class CacheError(MedxferError):
     """What was kept in the cache can no longer be read."""
 
@@ -58,6 +62,14 @@ class WeightsError(MedxferError):
 
 class TrainingError(MedxferError):
     """Training cannot start or cannot go on."""
+
+
+class DeviceError(TrainingError):
+    """The device a run asks for is not there."""
+
+
+class DiskError(TrainingError):
+    """There is too little space for a run."""
 
 
 class RunError(MedxferError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from medxfer.errors import MedxferError
 
 _LOOKS = 20
 _LOOK_SECONDS = 0.02
+_FLOCK = "hhqqi4x"
+"""struct flock of Linux on 64 bits: type, whence, start, length, process."""
 _held: set[Path] = set()
 """Locks of this very process. Closing any descriptor of a locked file frees a record lock, so a
 process must not open its own lock to look at it."""
@@ -61,6 +64,25 @@ def is_held(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def holder(path: Path) -> int | None:
+    """The id of the process that holds the lock now, as the kernel knows it; None if none does."""
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    path = path.resolve()
+    if path in _held:
+        return os.getpid()
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        kind, _, _, _, process = struct.unpack(
+            _FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
+        )
+    finally:
+        os.close(descriptor)
+    return None if kind == fcntl.F_UNLCK else process
 
 
 def _taken(descriptor: int) -> bool:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from medxfer.config import Device, Precision, TrainConfig
-from medxfer.errors import TrainingError
+from medxfer.errors import DeviceError
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -95,10 +95,10 @@ def choose(config: TrainConfig) -> Machine:
     """The machine for a run: the GPU where there is one and none else was asked for.
 
     Raises:
-        TrainingError: a GPU was asked for and there is none.
+        DeviceError: a GPU was asked for and there is none.
     """
     if config.device is Device.CUDA and not torch.cuda.is_available():
-        raise TrainingError(
+        raise DeviceError(
             "This run asks for a GPU, and none can be used on this computer.",
             "Choose the device 'auto' or 'cpu', or mend the GPU's driver.",
         )

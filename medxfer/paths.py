@@ -156,6 +156,11 @@ class RunPaths:
         return self.root / "checkpoints"
 
     @property
+    def asking(self) -> Path:
+        """The job that asks the run's network about many images, and what became of it."""
+        return self.root / "asking"
+
+    @property
     def decisions(self) -> Path:
         """Temperature, operating point, and each opening of the test set, one JSON line each."""
         return self.root / "decisions.jsonl"

@@ -72,10 +72,12 @@ def answers(manifest: Manifest, split: Split, seed: int = 0) -> Predictions:
     return Predictions(part.classes, facts, truth, logits)
 
 
-def make_run(workspace: Workspace, data: str = NAME, seed: int = 0) -> str:
+def make_run(
+    workspace: Workspace, data: str = NAME, seed: int = 0, note: str = "a first try"
+) -> str:
     """The folder of a run that has finished, with predictions for validation and test."""
     manifest = load_manifest(workspace, data)
-    config = TrainConfig(data=data, weights="none", epochs=3, seed=seed, note="a first try")
+    config = TrainConfig(data=data, weights="none", epochs=3, seed=seed, note=note)
     run, _ = create_run(workspace, config)
     paths = workspace.run(run)
     figures = {"loss": 0.612345, "auroc": 0.876543, "accuracy": 0.798765, "f1": None}

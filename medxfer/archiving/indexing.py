@@ -81,7 +81,7 @@ def _wrong_lines(workspace: Workspace) -> list[str]:
     except (ValueError, TypeError):  # a flipped byte within a value, which SQLite does not see
         with index.opened(workspace.index) as connection:
             return [str(row[0]) for row in connection.execute("SELECT run FROM runs")]
-    return [run for run, line in known.items() if line != _as_folder_says(workspace, run)]
+    return [run for run, (line, _) in known.items() if line != _as_folder_says(workspace, run)]
 
 
 def _as_folder_says(workspace: Workspace, run: str) -> RunSummary | None:

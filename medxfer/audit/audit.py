@@ -22,7 +22,7 @@ from medxfer.audit.patients import (
 from medxfer.audit.record import Audit, is_current
 from medxfer.audit.settling import PICTURE_CHECKS, kept_together, without_kept
 from medxfer.audit.shortcuts import Shortcuts, shortcuts
-from medxfer.audit.work import Stopped, Work, Working
+from medxfer.audit.work import Work, Working
 from medxfer.cache.room import CacheRoom
 from medxfer.cache.shelf import Rows
 from medxfer.data.corrections import Correction
@@ -34,7 +34,7 @@ from medxfer.evaluation.severity import Severity
 from medxfer.events import Tell
 from medxfer.paths import Workspace
 
-__all__ = ["Audit", "Checks", "Stopped", "is_current", "load_audit", "run_audit"]
+__all__ = ["Audit", "Checks", "is_current", "load_audit", "run_audit"]
 
 _MANY_FAULTY = 0.05
 _IMAGES = {"image": "file", "first": "first_file", "second": "second_file"}

@@ -6,15 +6,12 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from medxfer.events import Tell
+from medxfer.job import Stopped
 from medxfer.working import ended
 
 Result = TypeVar("Result")
 Working = Generator[tuple[int, int], None, Result]
 """Yields (done, total) while it works and returns its result."""
-
-
-class Stopped(Exception):  # noqa: N818 - a request, not an error
-    """The person, or the system, asked the audit to end."""
 
 
 class Work:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from medxfer.activity import IMPORTED, local_user, note
 from medxfer.cli.audit import audit, audited
 from medxfer.cli.correct import correct, corrections
 from medxfer.cli.output import Counter, Session, command, say, table
@@ -15,12 +16,10 @@ from medxfer.data.library import (
     DatasetInfo,
     damaged_datasets,
     dataset_info,
-    delete_dataset,
     list_datasets,
     load_manifest,
 )
-from medxfer.errors import DataError
-from medxfer.runs.store import list_runs
+from medxfer.runs.deleting import remove_dataset
 
 
 @click.group()
@@ -57,6 +56,7 @@ def import_(
     """Import a folder, a CSV, a MedMNIST .npz, or a ZIP of one of these."""
     chosen = ImportOptions.parse({**options, "classes": classes or None})
     report = import_source(session.workspace, source, chosen, Counter("Reading images"))
+    note(session.workspace, local_user(), IMPORTED, f"data set {report.name}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
     for skipped in report.skipped:
@@ -116,21 +116,13 @@ def show(session: Session, name: str) -> None:
 
 @data.command()
 @click.argument("name")
+@click.option("--for-good", is_flag=True, help="Not into the bin, from where it could come back.")
 @command
-def delete(session: Session, name: str) -> None:
+def delete(session: Session, name: str, for_good: bool) -> None:
     """Delete a data set; images that were imported from a path stay where they are."""
-    users = [
-        line.run
-        for line in list_runs(session.workspace)
-        if line.data == name and not line.state.ended
-    ]
-    if users:
-        raise DataError(
-            f"The data set '{name}' is in use by run {users[0]} and was not deleted.",
-            f"Stop it first: medxfer runs stop {users[0]}",
-        )
-    delete_dataset(session.workspace, name)
-    session.answer({"name": name, "deleted": True}, f"The data set '{name}' is deleted.")
+    remove_dataset(session.workspace, name, by=local_user(), for_good=for_good)
+    back = "" if for_good else f" To bring it back within a week: medxfer bin restore '{name}'"
+    session.answer({"name": name, "deleted": True}, f"The data set '{name}' is deleted.{back}")
 
 
 def _described(info: DatasetInfo) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import traceback
 import click
 
 from medxfer import RESEARCH_USE_ONLY, __version__
+from medxfer.cli.activity import activity
 from medxfer.cli.app import app
+from medxfer.cli.bin import bin_
 from medxfer.cli.cache import cache
 from medxfer.cli.compare import compare
 from medxfer.cli.data import data
@@ -20,6 +22,7 @@ from medxfer.cli.output import say
 from medxfer.cli.report import report
 from medxfer.cli.runs import runs
 from medxfer.cli.train import train
+from medxfer.cli.worker import worker
 from medxfer.cli.workspace import workspace
 from medxfer.errors import MedxferError
 
@@ -35,7 +38,8 @@ def medxfer() -> None:
 
 
 for entry in (
-    app, data, train, runs, evaluate, decide, compare, report, explain, heatmaps, cache, workspace,
+    app, data, train, runs, worker, evaluate, decide, compare, report, explain, heatmaps, cache,
+    bin_, activity, workspace,
 ):  # fmt: skip
     medxfer.add_command(entry)
 

@@ -1,4 +1,4 @@
-"""`medxfer runs`: list, show, stop and delete runs."""
+"""`medxfer runs`: list, show, move, stop, resume and delete runs."""
 
 from __future__ import annotations
 
@@ -6,27 +6,35 @@ from typing import Any
 
 import click
 
+from medxfer.activity import local_user
 from medxfer.cli.output import Session, command, figures, say, table
 from medxfer.events import EpochFinished, Note
-from medxfer.runs.store import damaged_runs, delete_run, list_runs, load_run, request_stop
-from medxfer.runs.summary import RunSummary
+from medxfer.executors import local, presence
+from medxfer.runs import queue
+from medxfer.runs.deleting import remove_run
+from medxfer.runs.store import damaged_runs, list_runs, load_run
+from medxfer.runs.summary import RunState, RunSummary
 
 
 @click.group()
 def runs() -> None:
-    """List, show, stop and delete runs."""
+    """List, show, move, stop, resume and delete runs."""
 
 
 @runs.command("list")
 @command
 def list_(session: Session) -> None:
     """List the runs of the workspace, newest first."""
-    rows = [_described(line) for line in list_runs(session.workspace)]
+    lines = list_runs(session.workspace)
+    order = _order(session)
+    rows = [_described(line) | {"place": order.get(line.run)} for line in lines]
     flat = [row | {"auroc": row["validation"].get("auroc")} for row in rows]
-    columns = {"run": "run", "state": "state", "data": "data", "depth": "depth",
+    columns = {"run": "run", "state": "state", "place": "place", "data": "data", "depth": "depth",
                "strategy": "strategy", "auroc": "validation AUROC"}  # fmt: skip
     for run in damaged_runs(session.workspace):
         say(f"Warning: run {run} cannot be read; 'medxfer runs show {run}' says why.")
+    if order and not presence.is_alive(session.workspace):
+        say("Warning: runs wait, and no worker runs that would start them. Next: medxfer worker")
     session.answer(rows, table(flat, columns) if rows else "No runs yet. Next: medxfer train")
 
 
@@ -55,23 +63,63 @@ def show(session: Session, run: str) -> None:
 @click.argument("run")
 @command
 def stop(session: Session, run: str) -> None:
-    """Ask a run to stop at its next batch and keep what it learned."""
-    state = request_stop(session.workspace, run)
-    text = (
-        f"Run {run} had already ended ({state})."
-        if state.ended
-        else f"Run {run} stops at its next batch and keeps what it learned."
-    )
-    session.answer({"run": run, "state": str(state), "stop_requested": not state.ended}, text)
+    """End a run and keep what it learned; a waiting one leaves the queue.
+
+    A run under way stops at its next batch.
+    """
+    before = load_run(session.workspace, run).summary.state
+    after = local.stop(session.workspace, run)
+    asked = not after.ended
+    text = {
+        RunState.CANCELLED: f"Run {run} was taken out of the queue.",
+        RunState.STOPPED: f"Run {run} is stopped and keeps what it learned.",
+    }.get(after, f"Run {run} stops at its next batch and keeps what it learned.")
+    if before is after and before.ended:
+        text = f"Run {run} had already ended ({before})."
+    values = {"run": run, "state": str(before), "stop_requested": asked, "state_now": str(after)}
+    session.answer(values, text)
 
 
 @runs.command()
 @click.argument("run")
 @command
-def delete(session: Session, run: str) -> None:
+def resume(session: Session, run: str) -> None:
+    """Let a run that stands still go on from its last saved epoch, when its turn comes."""
+    local.resume(session.workspace, run)
+    _tell_place(session, run)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("where", type=click.Choice([str(move) for move in queue.Move]))
+@command
+def move(session: Session, run: str, where: str) -> None:
+    """Change the place of a waiting run in the queue."""
+    load_run(session.workspace, run)
+    queue.move(session.workspace, run, queue.Move(where))
+    _tell_place(session, run)
+
+
+@runs.command()
+@click.argument("run")
+@click.option("--for-good", is_flag=True, help="Not into the bin, from where it could come back.")
+@command
+def delete(session: Session, run: str, for_good: bool) -> None:
     """Delete an ended run: its model, predictions and events."""
-    delete_run(session.workspace, run)
-    session.answer({"run": run, "deleted": True}, f"Run {run} is deleted.")
+    remove_run(session.workspace, run, by=local_user(), for_good=for_good)
+    back = "" if for_good else f" To bring it back within a week: medxfer bin restore {run}"
+    session.answer({"run": run, "deleted": True}, f"Run {run} is deleted.{back}")
+
+
+def _order(session: Session) -> dict[str, int]:
+    """Place in the queue, from 1, of the runs that wait."""
+    return {run: place for place, run in enumerate(queue.waiting(session.workspace), start=1)}
+
+
+def _tell_place(session: Session, run: str) -> None:
+    state, place = load_run(session.workspace, run).summary.state, _order(session).get(run)
+    text = f"Run {run} is number {place} in the queue." if place else f"Run {run} is {state}."
+    session.answer({"run": run, "state": str(state), "place": place}, text)
 
 
 def _described(line: RunSummary) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from medxfer.events import (
 )
 
 _PREPARING = {
+    "weights": ("Fetching weights", " bytes"),
     "pixels": ("Decoding images", ""),
     "features": ("Computing what the frozen stages see", " views"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -19,9 +20,11 @@ from medxfer.config import (
     TrainConfig,
 )
 from medxfer.errors import MedxferError
-from medxfer.events import Failed
+from medxfer.events import Failed, Paused
 from medxfer.paths import typed_path
+from medxfer.runs.slots import slot
 from medxfer.runs.store import create_run, load_run
+from medxfer.runs.summary import RunState
 
 
 def _names(kind: type) -> click.Choice[str]:
@@ -60,25 +63,38 @@ def _names(kind: type) -> click.Choice[str]:
 @click.option("--note", default="", help="Your own words about the run.")
 @command
 def train(session: Session, data: str, **options: Any) -> None:
-    """Train a network and keep its best epoch. Ctrl-C stops it and keeps what it learned."""
+    """Train a network and keep its best epoch. Ctrl-C pauses it; it goes on when told to."""
     # importing torch takes seconds, which `--help` and the other commands need not spend
     from medxfer.machine import keep_freed_memory
     from medxfer.runs.execute import execute
-    from medxfer.runs.worker import stop_on_signal
+    from medxfer.runs.pausing import pausing_on_signals
     from medxfer.training.preflight import check
 
     config = _config(_data_set(session, data), options)
-    check(session.workspace, config, Counter("Fetching weights (bytes)"))
-    run, _ = create_run(session.workspace, config)
-    say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
     keep_freed_memory()
     tell = Telling(config.epochs)
-    for event in execute(session.workspace, run, stop_on_signal().is_set):
-        tell(event)
-        if isinstance(event, Failed):
-            if event.error_id:
-                raise RuntimeError(event.problem)
-            raise MedxferError(f"Run {run}: {event.problem}", event.remedy)
+    # The slot comes first: a process that has asked for a GPU can no longer be given another one.
+    with slot(session.workspace, config.device, say), ExitStack() as heeding:
+        check(session.workspace, config, Counter("Fetching weights (bytes)"))
+        run, _ = create_run(session.workspace, config)
+        say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
+        ways_on = f"To go on: medxfer runs resume {run}\nTo end it: medxfer runs stop {run}"
+
+        def paused() -> None:
+            say(f"Pausing.\n{ways_on}")
+
+        paths = session.workspace.run(run)
+        pausing = heeding.enter_context(pausing_on_signals(paths, paused))
+        for event in execute(session.workspace, run, pausing):
+            tell(event)
+            if isinstance(event, Failed):
+                if event.error_id:
+                    raise RuntimeError(event.problem)
+                raise MedxferError(f"Run {run}: {event.problem}", event.remedy)
+            if isinstance(event, Paused) and not pausing.asked.is_set():
+                raise MedxferError(
+                    f"Run {run} is paused. {event.problem}", f"{event.remedy} {ways_on}"
+                )
     summary = load_run(session.workspace, run).summary
     values = {
         "run": run,
@@ -87,6 +103,9 @@ def train(session: Session, data: str, **options: Any) -> None:
         "seconds": summary.seconds,
         "validation": summary.validation,
     }
+    if summary.state is RunState.PAUSED:
+        session.answer(values, f"Paused.\n{ways_on}")
+        return
     best = (
         f"Best epoch {summary.best_epoch} of {summary.epochs}, on validation:\n"
         f"{figures(summary.validation)}"

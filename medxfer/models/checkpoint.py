@@ -2,10 +2,16 @@
 
 `best.json` names a weights file and its SHA-256. A new checkpoint is a new weights file, then a
 new `best.json`, then the old weights go: killed at any moment, `best.json` names a whole file.
+`state.json`, by which a run goes on (`training.saves`), lies beside it and names files as well.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +19,7 @@ import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torchvision.models import ResNet
 
 from medxfer import __version__
@@ -23,6 +30,10 @@ from medxfer.models.preprocessing import CROP, MEAN, RESIZE, STD
 from medxfer.models.resnet import build
 
 SCHEMA = 1
+BEST, STATE = "best.json", "state.json"
+
+_NAMED = re.compile(rb'"file":\s*"([^"]+)"')
+_REFUSED = re.compile(r"os error (\d+)")
 
 
 class Preprocessing(Settings):
@@ -63,24 +74,79 @@ def save(
     Raises:
         WeightsError: a weight is not a finite number; what was kept before stays.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if not all(torch.isfinite(value).all() for value in state.values()):
-        raise WeightsError(
-            f"The weights of epoch {epoch} hold numbers that are not finite and were not kept.",
-            "Train again with a lower learning rate.",
-        )
-    weights = folder / f"epoch-{epoch:04d}.safetensors"
-    with replacing(weights) as temporary:
-        save_file(state, temporary)
+    weights = write_weights(folder / weights_file(epoch), model.state_dict(), epoch)
     record = Record(
         file=weights.name, sha256=sha256_of(weights), depth=depth, head=head, classes=classes,
         epoch=epoch,
     )  # fmt: skip
-    write_text(folder / "best.json", record.model_dump_json(indent=2) + "\n")
-    for old in folder.glob("epoch-*.safetensors"):
-        if old != weights:
-            old.unlink()
+    write_record(folder, record)
+    prune(folder)
     return record
+
+
+def weights_file(epoch: int) -> str:
+    """The name of the weights of an epoch that was the best."""
+    return f"epoch-{epoch:04d}.safetensors"
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], epoch: int) -> Path:
+    """Write tensors beside `path` and rename; `epoch` is for the message.
+
+    Raises:
+        WeightsError: one of them is not finite; what was there before stays.
+        OSError: the disk is full or refuses; what was there before stays.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    if not all(is_finite(value) for value in state.values()):
+        raise WeightsError(
+            f"The weights of epoch {epoch} hold numbers that are not finite and were not kept.",
+            "Train again with a lower learning rate.",
+        )
+    with replacing(path) as temporary:
+        try:
+            save_file(state, temporary)
+        except SafetensorError as error:  # what the system said is in its words only
+            if said := _REFUSED.search(str(error)):
+                number = int(said[1])
+                raise OSError(number, os.strerror(number), str(path)) from error
+            raise
+    return path
+
+
+def is_finite(value: Tensor) -> bool:
+    """Whether all its numbers are; their sum in double precision is, if and only if they are.
+
+    Looking at each takes longer than writing them.
+    """
+    return math.isfinite(float(value.sum(dtype=torch.float64)))
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Make a record, whose weights are there, the one of this folder."""
+    write_text(folder / BEST, record.model_dump_json(indent=2) + "\n")
+
+
+def prune(folder: Path) -> None:
+    """Remove weights that neither record names, and what a killed writer left half-written.
+
+    For the one process that writes here, between two writes.
+    """
+    named = set[str]()
+    for record in (BEST, STATE):
+        with suppress(FileNotFoundError):
+            named |= {name.decode() for name in _NAMED.findall((folder / record).read_bytes())}
+    for kind in ("epoch", "last", "frozen"):
+        for file in folder.glob(f"{kind}-*.safetensors"):
+            if file.name not in named:
+                file.unlink()
+    remove_leftovers(folder)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files, ours and those of safetensors, of a writer that was killed."""
+    for pattern in (".*.tmp", ".tmp*"):
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
 
 
 def read_record(folder: Path, owner: str) -> Record:
@@ -90,7 +156,7 @@ def read_record(folder: Path, owner: str) -> Record:
         WeightsError: nothing is saved yet, or the record is damaged or of a newer version.
     """
     try:
-        return Record.model_validate_json((folder / "best.json").read_bytes())
+        return Record.model_validate_json((folder / BEST).read_bytes())
     except FileNotFoundError:
         raise WeightsError(
             f"{owner} has saved no weights yet.", "Wait for its first epoch, or choose another run."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from medxfer.config import Stage
@@ -39,3 +40,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def all_finite(model: nn.Module) -> bool:
+    """Whether every weight that learns, and every statistic that moves, is a finite number."""
+    moving: list[Tensor] = [weight for weight in model.parameters() if weight.requires_grad]
+    for module in model.modules():
+        if module.training:
+            moving += module.buffers(recurse=False)
+    # One answer for all of them, since each one asked for makes a GPU wait: a sum in double
+    # precision is finite if and only if all its numbers are.
+    sums = [weight.detach().sum(dtype=torch.float64) for weight in moving]
+    return not sums or bool(torch.stack(sums).isfinite().all())

@@ -49,6 +49,10 @@ def data_section(recorded: Recorded, columns: tuple[str, ...] = ()) -> Section:
     if source is None:
         images = recorded.started.images if recorded.started else {}
         rows = tuple((Split(name).words, count(n)) for name, n in images.items())
+        if recorded.deleted is not None:
+            blocks.append(
+                Text(f"The data set was deleted on {recorded.deleted:%Y-%m-%d}.", Tone.WARNING)
+            )
         blocks += [_GONE, Table("Images by part", ("Part", "Images"), rows)]
     else:
         hide = discretion(source)

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from medxfer.activity import deleted_on
 from medxfer.audit.leaking import Known
 from medxfer.audit.record import Audit
 from medxfer.data.corrections import Action, Correction, in_force
@@ -119,6 +120,8 @@ class Recorded:
     weights_sha256: str
     """Of the network kept; "" if none was."""
     made: datetime
+    deleted: datetime | None = None
+    """When the data set was deleted, if it was; UTC."""
 
     @property
     def patients_known(self) -> bool | None:
@@ -176,6 +179,7 @@ def gather(
         heatmaps=all_kept(workspace, run, (Split.VALIDATION, *([Split.TEST] if test else []))),
         alarms=tuple(_alarms(loaded, known, decided, validation, test)),
         weights_sha256=kept_weights(loaded.paths),
+        deleted=deleted_on(workspace, f"data set {loaded.config.data}"),
         made=made or datetime.now(UTC),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from medxfer.data.manifest import Split
+from medxfer.data.manifest import Manifest, Split
 from medxfer.data.marks import mark_of, marked_rows, marks_hash
 from medxfer.errors import MedxferError
 from medxfer.events import Tell
@@ -25,6 +25,7 @@ from medxfer.runs.heatmaps import (
     one_a_patient,
 )
 from medxfer.runs.worth import Checks, OnMarks
+from medxfer.using import using
 from medxfer.working import ended
 
 _TRIED = 3 * DESTROYED
@@ -60,6 +61,14 @@ def checked(
     marks = marks_hash(manifest)
     if before := kept(workspace, run, split, method, marks):
         return before
+    with using(workspace, workspace.run(run).root, "its heatmaps are being checked"):
+        return _made(workspace, run, manifest, split, method, tell)
+
+
+def _made(
+    workspace: Workspace, run: str, manifest: Manifest, split: Split, method: str, tell: Tell
+) -> Checks:
+    marks = marks_hash(manifest)
     asked = Asked.of(workspace, run, manifest, method)
     count = Counter(tell, "Checking heatmaps", maps_needed(manifest, split))
     likeness = _destroyed(asked, split, count)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from medxfer.activity import local_user, note
 from medxfer.data.manifest import Split
-from medxfer.errors import EvaluationError, RunError
+from medxfer.errors import EvaluationError, RunError, WorkspaceError
 from medxfer.evaluation.conformal import conformal
 from medxfer.evaluation.operating_point import OperatingPoint
 from medxfer.evaluation.predictions import Predictions
@@ -52,10 +53,16 @@ __all__ = [
 ]
 
 _TWO = 2
+_ITSELF = "medxfer, after training"
 
 
 def decide_temperature(
-    workspace: Workspace, run: str, *, on: bool = True, after_training: bool = False
+    workspace: Workspace,
+    run: str,
+    *,
+    on: bool = True,
+    after_training: bool = False,
+    by: str = "",
 ) -> Decisions:
     """Fit the temperature on validation, and switch it on or off; what is in force then.
 
@@ -76,7 +83,7 @@ def decide_temperature(
             return []
         return [line, *_chosen_again(replace(decided, temperature=line), answers)]
 
-    return _decide(workspace, run, lines)
+    return _decide(workspace, run, lines, _ITSELF if after_training else by)
 
 
 def temper_after_training(workspace: Workspace, run: str) -> TemperatureLine | None:
@@ -84,7 +91,7 @@ def temper_after_training(workspace: Workspace, run: str) -> TemperatureLine | N
 
     None if a person decided about it, or if validation allows none: the calibration page says so.
     """
-    with suppress(EvaluationError, RunError):
+    with suppress(EvaluationError, RunError, WorkspaceError):
         line = decide_temperature(workspace, run, after_training=True).temperature
         return line if line is not None and line.after_training else None
     return None
@@ -96,6 +103,7 @@ def decide_operating_point(
     point: OperatingPoint | None,
     *,
     under: Decisions | None = None,
+    by: str = "",
 ) -> Decisions:
     """Store the operating point that was chosen on `validation(workspace, run, under)`; None: none.
 
@@ -120,11 +128,16 @@ def decide_operating_point(
         line = PointLine(point=chosen, temperature=decided.divisor)
         return [line, *_chosen_again(replace(decided, point=line), answers)]
 
-    return _decide(workspace, run, lines)
+    return _decide(workspace, run, lines, by)
 
 
 def decide_band(
-    workspace: Workspace, run: str, accuracy: float | None, *, under: Decisions | None = None
+    workspace: Workspace,
+    run: str,
+    accuracy: float | None,
+    *,
+    under: Decisions | None = None,
+    by: str = "",
 ) -> Decisions:
     """Store the uncertain band around the threshold in force that reaches an accuracy; None: none.
 
@@ -136,7 +149,7 @@ def decide_band(
         EvaluationError: there are not two classes, or no band reaches it.
     """
     if accuracy is None:
-        return _decide(workspace, run, lambda _: [BandLine(band=None, accuracy=0)])
+        return _decide(workspace, run, lambda _: [BandLine(band=None, accuracy=0)], by)
     answers = load_predictions(workspace, run, Split.VALIDATION)
 
     def lines(decided: Decisions) -> list[Decision]:
@@ -144,7 +157,7 @@ def decide_band(
         band = band_for(answers.tempered(decided.divisor), decided, accuracy)
         return [BandLine(band=band.to_json(), accuracy=accuracy)]
 
-    return _decide(workspace, run, lines)
+    return _decide(workspace, run, lines, by)
 
 
 def decide_sets(
@@ -154,6 +167,7 @@ def decide_sets(
     *,
     by_class: bool = False,
     under: Decisions | None = None,
+    by: str = "",
 ) -> Decisions:
     """Store conformal sets calibrated on validation; None: none.
 
@@ -165,7 +179,7 @@ def decide_sets(
         EvaluationError: they cannot be calibrated so.
     """
     if error_rate is None:
-        return _decide(workspace, run, lambda _: [SetsLine(sets=None)])
+        return _decide(workspace, run, lambda _: [SetsLine(sets=None)], by)
     answers = load_predictions(workspace, run, Split.VALIDATION)
 
     def lines(decided: Decisions) -> list[Decision]:
@@ -173,7 +187,7 @@ def decide_sets(
         sets = conformal(answers.tempered(decided.divisor), error_rate, by_class)
         return [SetsLine(sets=sets.to_json())]
 
-    return _decide(workspace, run, lines)
+    return _decide(workspace, run, lines, by)
 
 
 def validation(workspace: Workspace, run: str, decided: Decisions | None = None) -> Predictions:
@@ -223,11 +237,18 @@ def _chosen_again(decided: Decisions, answers: Predictions) -> list[Decision]:
 
 
 def _decide(
-    workspace: Workspace, run: str, lines: Callable[[Decisions], Sequence[Decision]]
+    workspace: Workspace, run: str, lines: Callable[[Decisions], Sequence[Decision]], by: str
 ) -> Decisions:
-    """Store the lines that follow from what is in force; nobody decides in between."""
+    """Store the lines that follow from what is in force; nobody decides in between.
+
+    `by` is who decides, for the list of activity; "" is whoever works at this computer.
+    """
     path = run_folder(workspace, run).decisions
     with decision_log.alone(path):
         if new := lines(decisions(workspace, run)):
             decision_log.append(path, *new)
-        return decisions(workspace, run)
+        decided = decisions(workspace, run)
+    if new:
+        what = new[0].kind.replace("_", " ")
+        note(workspace, by or local_user(), f"decided: {what}", f"run {run}")
+    return decided

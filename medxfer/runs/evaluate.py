@@ -17,9 +17,10 @@ from medxfer.events import Tell
 from medxfer.machine import choose
 from medxfer.paths import Workspace
 from medxfer.runs.decisions import decisions, temper_after_training
-from medxfer.runs.loading import load_model
+from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.results import load_predictions, saved_splits
-from medxfer.runs.store import load_run, trained_on
+from medxfer.runs.store import load_run, run_folder, trained_on
+from medxfer.using import using
 
 
 def evaluated(
@@ -39,7 +40,15 @@ def evaluated(
     if split in saved_splits(workspace, run):
         with suppress(EvaluationError):  # a damaged file is made anew
             return load_predictions(workspace, run, split)
-    loaded = load_model(workspace, run)
+    with using(workspace, run_folder(workspace, run).root, "it is being evaluated"):
+        loaded = load_model(workspace, run)
+        data = workspace.dataset(loaded.config.data).root
+        with using(workspace, data, f"run {run} is being evaluated on it"):
+            return _predicted(workspace, loaded, split, tell)
+
+
+def _predicted(workspace: Workspace, loaded: LoadedModel, split: Split, tell: Tell) -> Predictions:
+    run = loaded.run
     weighed = loaded.config.imbalance is not Imbalance.NONE
     if weighed and split is Split.TEST and Split.VALIDATION not in saved_splits(workspace, run):
         # The temperature comes with them. Later it would close the test set that is seen now.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
-import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 import torch
@@ -17,41 +14,51 @@ from torchvision.models import ResNet
 from medxfer import lock
 from medxfer.audit.leaking import Known, known_now
 from medxfer.cache.room import CacheRoom
-from medxfer.config import Imbalance, TrainConfig
-from medxfer.data.manifest import PARTS, Manifest, Split
-from medxfer.errors import MedxferError, RunError
+from medxfer.config import Imbalance, Stage, TrainConfig
+from medxfer.data.manifest import PARTS, Split
+from medxfer.errors import RunError
 from medxfer.events import (
+    Cancelled,
     EpochFinished,
     Event,
-    Failed,
     Finished,
     Fitted,
     Note,
     PhasePlan,
     PredictionsSaved,
+    Progress,
+    Resumed,
     Started,
     Stopped,
 )
 from medxfer.machine import versions
-from medxfer.models import checkpoint
+from medxfer.models.checkpoint import remove_leftovers
 from medxfer.models.resnet import build, parameters_by_stage
-from medxfer.models.weights.load import apply
+from medxfer.models.weights.load import LoadedWeights, apply
 from medxfer.paths import RunPaths, Workspace
-from medxfer.runs import journal
 from medxfer.runs.decisions import temper_after_training
+from medxfer.runs.endings import Learned, ending
+from medxfer.runs.fetching import fetched
 from medxfer.runs.gates import make_within
-from medxfer.runs.store import load_run
+from medxfer.runs.pausing import PAUSED, Pausing
+from medxfer.runs.resuming import (
+    check_same_data,
+    not_told_before,
+    other_conditions,
+    phase_of_best,
+)
+from medxfer.runs.store import Run, load_run
+from medxfer.runs.summary import not_repeated
 from medxfer.training.fit import fit
 from medxfer.training.judge import judge
 from medxfer.training.plan import plan
-from medxfer.training.preflight import Ready, check
-
-log = logging.getLogger(__name__)
+from medxfer.training.preflight import Ready, check_all_but_weights
+from medxfer.training.saves import Saves, discard
+from medxfer.training.state import State
+from medxfer.training.watch import PauseRequestedError, StopRequestedError
 
 _RESERVE = 1 << 16
 """Bytes kept on the disk for the last event of a run that fills it."""
-_TIMES_A_SAVE = 20
-"""A save is put off until this many times its duration have passed since the one before."""
 _TWENTIETH = 0.05
 """Of a run's time that may go into what it knows of its own scans; else that is made later."""
 _AFTER_A_STOP = 30
@@ -59,102 +66,147 @@ _AFTER_A_STOP = 30
 
 
 def execute(
-    workspace: Workspace,
-    run: str,
-    should_stop: Callable[[], bool] = lambda: False,
-    *,
-    locked: bool = False,
+    workspace: Workspace, run: str, pausing: Pausing | None = None, *, locked: bool = False
 ) -> Iterator[Event]:
     """Carry out a run in this process; each event is in the run's file before it is yielded.
 
-    The last event is `Finished`, `Stopped` or `Failed`; an error ends the run, not the caller.
-    It stops when `should_stop` says so or when a stop was requested in the run's folder. With
-    `locked` the caller holds the run's lock already.
+    A run that was begun before goes on after its last saved epoch. The last event is `Finished`;
+    `Stopped`, if a stop was requested in the run's folder; `Paused`, if `pausing` was asked for it
+    or something is to be mended; or `Failed`. An error ends the run, not the caller. With `locked`
+    the caller holds the run's lock already.
 
     Raises:
-        RunError: the run is unknown, or another process is executing it.
+        RunError: the run is unknown or finished, or another process is executing it.
     """
-    loaded = load_run(workspace, run)
-    paths = loaded.paths
+    paths = load_run(workspace, run).paths
+    pausing = pausing or Pausing(paths)
 
-    def stop() -> bool:
-        return should_stop() or paths.stop_request.exists()
+    def should_stop() -> bool:
+        if pausing.asked.is_set():
+            raise PauseRequestedError
+        return paths.stop_request.exists()
 
     busy = RunError(
         f"The run {run} is being executed by another process.", "Wait until it ends, or stop it."
     )
     with nullcontext() if locked else lock.held(paths.lock, busy):
+        loaded = load_run(workspace, run)
+        if any(isinstance(event, Finished) for event in loaded.events):
+            _tidy(paths)
+            raise RunError(f"The run {run} is finished.", "Start a new one to train again.")
+        learned, tell = Learned(workspace, loaded.config), pausing.words
         try:
             paths.reserve.write_bytes(bytes(_RESERVE))
-            for event in _events(workspace, run, loaded.config, paths, stop):
-                journal.append(paths.events, event)
+            for event in _events(workspace, loaded, learned, should_stop):
+                tell(event)
+                if isinstance(event, Finished):
+                    _tidy(paths)
                 yield event
-            paths.reserve.unlink()
-        except MedxferError as error:
-            yield _failed(paths, Failed(problem=error.problem, remedy=error.remedy))
-        except OSError as error:
-            log.exception("the system refused")
-            yield _failed(paths, _refused(error, workspace))
-        except torch.OutOfMemoryError:
-            log.exception("out of device memory")
-            yield _failed(paths, _out_of_memory(loaded.config))
-        except Exception:
-            error_id = secrets.token_hex(4)
-            log.exception("bug %s", error_id)
-            yield _failed(paths, _bug(error_id))
+            paths.reserve.unlink(missing_ok=True)
+        except PauseRequestedError:
+            tell.last(PAUSED)
+            yield PAUSED
+        except StopRequestedError:  # before there was anything to keep
+            tell.last(cancelled := Cancelled())
+            yield cancelled
+        except Exception as error:  # noqa: BLE001 (the boundary: what is none of ours is logged)
+            tell.last(last := ending(error, learned))
+            yield last
 
 
 def _events(
-    workspace: Workspace,
-    run: str,
-    config: TrainConfig,
-    paths: RunPaths,
-    should_stop: Callable[[], bool],
+    workspace: Workspace, run: Run, learned: Learned, should_stop: Callable[[], bool]
 ) -> Iterator[Event]:
     begin = time.monotonic()
-    ready = check(workspace, config)
-    manifest, machine, room = ready.manifest, ready.machine, CacheRoom(workspace.cache)
-    model = _network(config, ready)
-    known = known_now(workspace, config.data, ready.manifest)
-    yield _started(config, ready, model, known)
-    keeper = _Keeper(model, paths, config, manifest)
-    phases, learned, stopped = plan(config), 0, False
-    try:
-        for event in fit(model, manifest, config, machine, room, should_stop):
-            if isinstance(event, Fitted):
-                stopped = event.reason == "stop_requested"
-                keeper.keep(event.best_epoch or 0)
-            yield event
-            # Told first, then saved: whatever happens in between, the epoch on disk has been told.
-            if isinstance(event, EpochFinished) and event.best:
-                learned = event.phase
-                keeper.offer(event.epoch)
-    except Exception:
-        with suppress(OSError, MedxferError):
-            keeper.keep_what_was_put_off()
-        raise
-    patience = time.monotonic() + _AFTER_A_STOP
-
-    def give_up() -> bool:
-        return time.monotonic() > patience if stopped else should_stop()
-
-    first = phases[learned].stages[0]
-    for split in PARTS[1:]:
-        predictions = yield from judge(
-            model, manifest, split, first, config, machine, room, give_up
-        )
-        if predictions is not None:
-            told = replace(predictions, finding=config.positive)
-            told.save(paths.predictions(split))
-            yield PredictionsSaved(split=split, images=len(predictions))
-    if config.imbalance is not Imbalance.NONE:
-        yield from _tempered(workspace, run)
+    config, paths = run.config, run.paths
+    ready = check_all_but_weights(workspace, config)
+    manifest = ready.manifest
+    saves = Saves(paths.checkpoints, paths.events, config, manifest.classes)
+    model, state, told = yield from _begun(workspace, run, ready, saves, should_stop)
+    learned.saves, learned.epoch = saves, saves.epoch
+    last, stopped = phase_of_best(told), False
+    room = CacheRoom(workspace.cache)
+    learning = fit(model, manifest, config, ready.machine, room, should_stop, saves, state)
+    for event in not_told_before(learning, told):
+        if isinstance(event, Fitted):
+            stopped = event.reason == "stop_requested"
+            saves.keep_best(event.best_epoch or 0, model.state_dict())
+        if isinstance(event, Progress | EpochFinished):
+            learned.epoch = event.epoch
+        if isinstance(event, EpochFinished) and event.best:
+            last = event.phase
+        yield event
+    first = plan(config)[last].stages[0]
+    yield from _judged(workspace, run, ready, model, first, should_stop, stopped=stopped)
     if not (stopped or should_stop()):
         patience = _TWENTIETH * (time.monotonic() - begin)
-        make_within(patience, workspace, run, model, manifest, should_stop)
+        make_within(patience, workspace, run.summary.run, model, manifest, should_stop)
     seconds = time.monotonic() - begin
     stopped = stopped or should_stop()
     yield Stopped(seconds=seconds) if stopped else Finished(seconds=seconds)
+
+
+def _begun(
+    workspace: Workspace,
+    run: Run,
+    ready: Ready,
+    saves: Saves,
+    should_stop: Callable[[], bool],
+) -> Generator[Event, None, tuple[ResNet, State | None, list[Event]]]:
+    """Begin, or begin again: the network, the state to go on from, and what stays told."""
+    config = run.config
+    before = [event for event in run.events if isinstance(event, Started)]
+    if before:
+        check_same_data(run, ready.manifest)
+    state = saves.load(f"run {run.summary.run}")
+    weights = None if state else (yield from fetched(workspace, config, should_stop))
+    model = _network(ready, config, weights)
+    words = weights.description if weights else before[0].weights if before else ""
+    known = known_now(workspace, config.data, ready.manifest)
+    started = _started(config, ready, model, words, known)
+    yield started
+    told: list[Event] = []
+    if before:
+        yield (resumed := Resumed(epoch=saves.epoch))
+        yield from other_conditions(before[-1], started)
+        told = not_repeated([*run.events, resumed])
+    saves.begin()
+    for folder in (run.paths.root, run.paths.predictions("").parent):
+        remove_leftovers(folder)
+    for split in PARTS:  # those of the network as it was
+        run.paths.predictions(split).unlink(missing_ok=True)
+    return model, state, told
+
+
+def _judged(
+    workspace: Workspace,
+    run: Run,
+    ready: Ready,
+    model: ResNet,
+    first: Stage,
+    should_stop: Callable[[], bool],
+    *,
+    stopped: bool,
+) -> Iterator[Event]:
+    """The answers of a network that learned from stage `first` on, and what follows from them."""
+    config = run.config
+    patience = time.monotonic() + _AFTER_A_STOP
+
+    def give_up() -> bool:
+        asked = should_stop()  # in any case: it may be a pause
+        return time.monotonic() > patience if stopped else asked
+
+    room = CacheRoom(workspace.cache)
+    for split in PARTS[1:]:
+        predictions = yield from judge(
+            model, ready.manifest, split, first, config, ready.machine, room, give_up
+        )
+        if predictions is not None:
+            told = replace(predictions, finding=config.positive)
+            told.save(run.paths.predictions(split))
+            yield PredictionsSaved(split=split, images=len(predictions))
+    if config.imbalance is not Imbalance.NONE:
+        yield from _tempered(workspace, run.summary.run)
 
 
 def _tempered(workspace: Workspace, run: str) -> Iterator[Event]:
@@ -168,60 +220,21 @@ def _tempered(workspace: Workspace, run: str) -> Iterator[Event]:
         )
 
 
-class _Keeper:
-    """Saves the best epoch, but spends no more than a twentieth of the time on it.
+def _network(ready: Ready, config: TrainConfig, weights: LoadedWeights | None) -> ResNet:
+    """The network before its first step; what is random in it comes from the seed.
 
-    Epochs over cached features take less time than writing the network does. What is put off is
-    saved with the next best epoch, or at the end.
+    Without weights those of a saved state are still to come.
     """
-
-    def __init__(
-        self, model: ResNet, paths: RunPaths, config: TrainConfig, manifest: Manifest
-    ) -> None:
-        self._model, self._paths, self._config = model, paths, config
-        self._classes = manifest.classes
-        self._saved: int | None = None
-        self._offered: int | None = None
-        self._next = 0.0
-
-    def offer(self, epoch: int) -> None:
-        """The network has the weights of this epoch, which is the best so far."""
-        self._offered = epoch
-        if time.monotonic() >= self._next:
-            self.keep(epoch)
-
-    def keep_what_was_put_off(self) -> None:
-        """The network has the weights of the best epoch, and learning has ended early."""
-        if self._offered is not None:
-            self.keep(self._offered)
-
-    def keep(self, epoch: int) -> None:
-        """Save the network as it is now, unless this epoch is saved already."""
-        if epoch == self._saved:
-            return
-        begin = time.monotonic()
-        checkpoint.save(
-            self._model,
-            self._paths.checkpoints,
-            depth=self._config.depth,
-            head=self._config.head,
-            classes=self._classes,
-            epoch=epoch,
-        )
-        self._saved = epoch
-        end = time.monotonic()
-        self._next = end + _TIMES_A_SAVE * (end - begin)
-
-
-def _network(config: TrainConfig, ready: Ready) -> ResNet:
-    """The network before its first step; what is random in it comes from the seed."""
     torch.manual_seed(config.seed)
     model = build(config.depth, len(ready.manifest.classes), config.head)
-    apply(model, ready.weights)
+    if weights:
+        apply(model, weights)
     return model.to(ready.machine.device, memory_format=torch.channels_last)
 
 
-def _started(config: TrainConfig, ready: Ready, model: ResNet, known: Known) -> Started:
+def _started(
+    config: TrainConfig, ready: Ready, model: ResNet, weights: str, known: Known
+) -> Started:
     machine, manifest = ready.machine, ready.manifest
     counts = parameters_by_stage(model)
     phases = tuple(
@@ -246,44 +259,13 @@ def _started(config: TrainConfig, ready: Ready, model: ResNet, known: Known) -> 
         images={str(split): len(manifest.part(split)) for split in Split},
         parameters=sum(counts.values()),
         phases=phases,
-        weights=ready.weights.description,
+        weights=weights,
         **asdict(known),
     )
 
 
-def _failed(paths: RunPaths, event: Failed) -> Failed:
-    paths.reserve.unlink(missing_ok=True)  # on a full disk this makes room for the last words
-    with suppress(OSError):
-        journal.append(paths.events, event)
-    return event
-
-
-def _refused(error: OSError, workspace: Workspace) -> Failed:
-    kept = "What was saved before is safe."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failed(
-            problem=f"The disk of {workspace.root} is full, and the run had to end. {kept}",
-            remedy="Free some space and start the run again.",
-        )
-    return Failed(
-        problem=f"The run could not read or write a file ({error.strerror}) and ended. {kept}",
-        remedy=f"Check the disk and the permissions of {workspace.root}, and start again.",
-    )
-
-
-def _out_of_memory(config: TrainConfig) -> Failed:
-    return Failed(
-        problem=f"The GPU's memory is too small for ResNet-{config.depth} with "
-        f"{config.batch_size} pictures at a time. The best epoch before that is kept.",
-        remedy=f"Start again with a batch size of {max(2, config.batch_size // 2)}, or a "
-        "shallower network.",
-    )
-
-
-def _bug(error_id: str) -> Failed:
-    return Failed(
-        problem="The run met a fault of medxfer itself and could not go on. What it had saved is "
-        "kept.",
-        remedy=f"Report it with the error id {error_id}; the details are in the run's log.",
-        error_id=error_id,
-    )
+def _tidy(paths: RunPaths) -> None:
+    """Remove what a finished run needs no more; a process killed just before left it behind."""
+    discard(paths.checkpoints)
+    for file in (paths.reserve, paths.queued):
+        file.unlink(missing_ok=True)

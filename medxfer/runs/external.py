@@ -22,6 +22,7 @@ from medxfer.runs.external_record import External, Matched, save_external
 from medxfer.runs.learned import Learned, learned
 from medxfer.runs.loading import LoadedModel, load_model
 from medxfer.runs.matching import Matching, checked, equal
+from medxfer.using import using
 
 ALL = "all"
 
@@ -72,7 +73,11 @@ def evaluate_external(
             "started from, holds as well.",
             "Choose another part, or match more classes.",
         )
-    predictions = _asked(workspace, loaded, manifest, settled, rows, tell)
+    with (
+        using(workspace, workspace.run(run).root, f"it is being evaluated on '{data}'"),
+        using(workspace, workspace.dataset(data).root, f"run {run} is being evaluated on it"),
+    ):
+        predictions = _asked(workspace, loaded, manifest, settled, rows, tell)
     left_out = manifest.table[wanted & ~matched]["label"].value_counts()
     found = int((wanted & matched & known).sum())
     patients_known = dataset_info(workspace, data).patients_known

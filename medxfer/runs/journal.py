@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from io import FileIO
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,25 +12,33 @@ from pydantic import ValidationError
 from medxfer.errors import RunError
 from medxfer.events import Event, parse
 
+_PROGRESS = b'"kind":"progress"'
+"""Of such a line alone: in a text the quotation marks would be escaped."""
+
 
 def append(path: Path, event: Event) -> None:
     """Add one event as one line, whole or not at all.
+
+    Half a line, which a writer that was killed may have left at the end, is cut off first.
 
     Raises:
         OSError: the disk is full or refuses; the file is as it was.
     """
     line = (event.model_dump_json() + "\n").encode()
-    with path.open("ab", buffering=0) as file:
-        size = file.tell()
+    with path.open("ab+", buffering=0) as file:
+        _cut_half_a_line(file)
+        size = file.seek(0, os.SEEK_END)
         if file.write(line) != len(line):
             file.truncate(size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+def read(path: Path, offset: int = 0, *, progress: bool = True) -> tuple[list[Event], int]:
     """The events from byte `offset` on, and the offset to go on from next time.
 
     A last line that is still being written is left for next time; a missing file has no events.
+    Without `progress` the steps within epochs are left out, but for the last line: of a long run
+    they are nearly all there is, and a list of runs shows none of them.
 
     Raises:
         RunError: a line is not an event of this version of medxfer.
@@ -46,11 +55,24 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
             "Check the permissions of its folder.",
         ) from error
     complete = written[: written.rfind(b"\n") + 1]
+    lines = complete.splitlines()
+    if not progress:
+        lines = [line for line in lines[:-1] if _PROGRESS not in line] + lines[-1:]
     try:
-        return [parse(line) for line in complete.splitlines()], offset + len(complete)
+        return [parse(line) for line in lines], offset + len(complete)
     except ValidationError as error:
         raise RunError(
             f"The events of run {path.parent.name} cannot be read: {path.name} is damaged, or was "
             "written by a newer version of medxfer.",
             "Its model and predictions may still be used; train again to have the whole run.",
         ) from error
+
+
+def _cut_half_a_line(file: FileIO) -> None:
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return
+    file.seek(size - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.readall().rfind(b"\n") + 1)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from medxfer.activity import local_user, note
 from medxfer.data.manifest import Split
 from medxfer.errors import RunError
 from medxfer.events import Started
@@ -108,10 +109,11 @@ def openings_of_data(
     return _of_data(_openings(workspace)[0], data, manifest_hash)
 
 
-def open_test(workspace: Workspace, run: str, by: By | str) -> Decisions:
+def open_test(workspace: Workspace, run: str, by: By | str, who: str = "") -> Decisions:
     """Count a look at the test figures of a run under the decisions in force, and date it.
 
-    Under decisions that its test set was seen under before, it is no new look.
+    Under decisions that its test set was seen under before, it is no new look. `who` looks, for
+    the list of activity; "" is whoever works at this computer.
 
     Raises:
         RunError: the run is unknown, has no test predictions, the looks so far are not known, or
@@ -140,10 +142,13 @@ def open_test(workspace: Workspace, run: str, by: By | str) -> Decisions:
                 split_hash=started.split_hash,
             )
             decision_log.append(path, look)
+            _noted(workspace, who, look)
         return decisions(workspace, run)
 
 
-def open_elsewhere(workspace: Workspace, run: str, record: External, by: By | str) -> Decisions:
+def open_elsewhere(
+    workspace: Workspace, run: str, record: External, by: By | str, who: str = ""
+) -> Decisions:
     """Count a look at the test part of another data set that a run was evaluated on, and date it.
 
     It counts for the runs of that data set too. The run's own test set stays as it is.
@@ -170,7 +175,13 @@ def open_elsewhere(workspace: Workspace, run: str, record: External, by: By | st
                 elsewhere=True,
             )
             decision_log.append(path, look)
+            _noted(workspace, who, look)
         return decisions(workspace, run)
+
+
+def _noted(workspace: Workspace, who: str, look: Opening) -> None:
+    where = f"run {look.run} on {look.data}"
+    note(workspace, who or local_user(), "opened the test set", where, f"by {look.by}")
 
 
 def _of_data(every: list[Opening], data: str, manifest_hash: str | None) -> list[Opening]:

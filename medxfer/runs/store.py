@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
 from medxfer import lock
 from medxfer.config import Settings, TrainConfig
-from medxfer.data.manifest import Manifest
 from medxfer.data.staging import DELETED_PREFIX
-from medxfer.errors import MedxferError, RunError
+from medxfer.errors import MedxferError, RunError, WorkspaceError
 from medxfer.events import Event, Started
-from medxfer.files import write_text
+from medxfer.files import flush, write_text
 from medxfer.paths import RunPaths, Workspace
-from medxfer.runs import index, journal
+from medxfer.runs import index, journal, queue
 from medxfer.runs.decision_log import keep_openings
 from medxfer.runs.summary import RunState, RunSummary, not_repeated, summarise
 
+if TYPE_CHECKING:  # a manifest brings pandas, which the supervisor does without
+    from medxfer.data.manifest import Manifest
+
 SCHEMA = 1
 """Of the run folder: config.json, events.jsonl, checkpoints/, predictions/."""
+
+
+NEW_PREFIX = "run-"
+"""Of a folder in staging that is about to become a run."""
 
 
 class _Spec(Settings):
@@ -46,25 +54,61 @@ class Run:
 
 
 def create_run(
-    workspace: Workspace, config: TrainConfig, request: str | None = None
+    workspace: Workspace,
+    config: TrainConfig,
+    request: str | None = None,
+    *,
+    queued: bool = False,
+    by: str = "",
 ) -> tuple[str, bool]:
     """Make the folder of a new run; its id, and whether it is new. Nothing is started.
 
     A `request` names the person's act (one press of a button): asked twice, it makes one run.
-    Ids are the time of creation in UTC, to the microsecond, so they sort by it.
+    A `queued` run stands at the end of the queue from the moment its folder is there; `by` is who
+    asked for it. Ids are the time of creation in UTC, to the microsecond, so they sort by it.
+
+    Raises:
+        WorkspaceError: the index cannot be written; no run was made.
     """
     created = datetime.now(UTC)
     run = f"{created:%Y%m%d-%H%M%S-%f}"
-    if request is not None:
-        with index.opened(workspace.index) as connection:
-            claimed = index.claim_request(connection, request, run)
-        if claimed != run:
-            return claimed, False
-    paths = workspace.run(run)
-    paths.checkpoints.mkdir(parents=True)
     spec = _Spec(created=created, settings=config)
-    write_text(paths.config, spec.model_dump_json(indent=2) + "\n")
+    if request is None and not queued:
+        _make_folder(workspace, run, spec)
+        return run, True
+    try:
+        with index.changing(workspace.index) as connection:
+            claimed = run if request is None else index.claim_request(connection, request, run)
+            if claimed != run:
+                return claimed, False
+            if queued:
+                queue.add(connection, run, config.device, by)
+            _make_folder(workspace, run, spec, by if queued else None)
+    except BaseException:
+        shutil.rmtree(workspace.run(run).root, ignore_errors=True)
+        raise
     return run, True
+
+
+def _make_folder(workspace: Workspace, run: str, spec: _Spec, queued_by: str | None = None) -> None:
+    """The folder, whole at once; with the queue's marker if somebody queued it."""
+    target, made = workspace.run(run), RunPaths(workspace.staging / f"{NEW_PREFIX}{run}")
+    try:
+        made.checkpoints.mkdir(parents=True)
+        write_text(made.config, spec.model_dump_json(indent=2) + "\n")
+        if queued_by is not None:
+            queue.mark(made, queued_by)
+        made.root.rename(target.root)
+        flush(workspace.runs)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise WorkspaceError(
+            f"The run could not be written to {workspace.runs}: "
+            f"{'the disk is full' if full else error.strerror}. Nothing was started.",
+            "Free some space and start it again." if full else "Mend the permissions there.",
+        ) from error
+    finally:
+        shutil.rmtree(made.root, ignore_errors=True)
 
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:
@@ -72,15 +116,22 @@ def list_runs(workspace: Workspace) -> list[RunSummary]:
     found = {path.parent.name for path in workspace.runs.glob("*/config.json")}
     with index.opened(workspace.index) as connection:
         known = index.remembered(connection)
-    fresh = {run: _summary(workspace, run) for run in found - known.keys()}
-    ended = [line for line in fresh.values() if line is not None and _is_over(line.state)]
+    # Asked before the events are read: what is appended meanwhile makes the stamp an old one.
+    stamps = {run: _stamp(workspace.run(run)) for run in found}
+    lines = {run: known[run][0] for run in found & known.keys() if known[run][1] == stamps[run]}
+    fresh = {run: _summary(workspace, run) for run in found - lines.keys()}
+    ended = [
+        (line, stamps[run])
+        for run, line in fresh.items()
+        if line is not None and line.state.ended and stamps[run]
+    ]
     gone = known.keys() - found
     if ended or gone:
         with index.opened(workspace.index) as connection:
             index.remember(connection, ended)
             index.forget(connection, gone)
-    lines = [known.get(run) or fresh[run] for run in sorted(found, reverse=True)]
-    return [line for line in lines if line is not None]
+    listed = (lines.get(run) or fresh[run] for run in sorted(found, reverse=True))
+    return [line for line in listed if line is not None]
 
 
 def damaged_runs(workspace: Workspace) -> list[str]:
@@ -95,10 +146,14 @@ def load_run(workspace: Workspace, run: str) -> Run:
     Raises:
         RunError: there is no such run, or its folder is damaged or of a newer version.
     """
+    return _load(workspace, run, progress=True)
+
+
+def _load(workspace: Workspace, run: str, *, progress: bool) -> Run:
     paths, spec = run_folder(workspace, run), _spec(workspace, run)
     # Asked first: a run that is taken up, or ends, meanwhile is not lost.
     queued, alive = paths.queued.exists(), lock.is_held(paths.lock)
-    events, _ = journal.read(paths.events)
+    events, _ = journal.read(paths.events, progress=progress)
     summary = summarise(
         run, spec.settings, spec.created, events,
         alive=alive, queued=queued, kept=_kept_epoch(paths),
@@ -170,9 +225,13 @@ def kept_weights(paths: RunPaths) -> str:
         return ""
 
 
-def _is_over(state: RunState) -> bool:
-    """Whether the line will not change; a run that stands still may be taken up again."""
-    return state.ended and not state.can_go_on
+def _stamp(paths: RunPaths) -> str:
+    """The events a line was read from; "" while the run is queued, for then it will change."""
+    try:
+        told = paths.events.stat()
+    except OSError:
+        return ""
+    return "" if paths.queued.exists() else f"{told.st_size}:{told.st_mtime_ns}"
 
 
 def _kept_epoch(paths: RunPaths) -> int | None:
@@ -185,7 +244,7 @@ def _kept_epoch(paths: RunPaths) -> int | None:
 
 def _summary(workspace: Workspace, run: str) -> RunSummary | None:
     try:
-        return load_run(workspace, run).summary
+        return _load(workspace, run, progress=False).summary
     except RunError:
         return None
 

@@ -95,7 +95,7 @@ def state_of(events: Sequence[Event], *, alive: bool, queued: bool, created: dat
     """
     if queued:
         return RunState.RUNNING if alive else RunState.WAITING
-    if (state := _ending(events)) is not None:
+    if (state := last_word(events)) is not None:
         return state
     if alive:
         return RunState.RUNNING
@@ -103,8 +103,8 @@ def state_of(events: Sequence[Event], *, alive: bool, queued: bool, created: dat
     return RunState.WAITING if not events and age < _STARTING_SECONDS else RunState.LOST
 
 
-def _ending(events: Sequence[Event]) -> RunState | None:
-    """What the events end with; None while they go on."""
+def last_word(events: Sequence[Event]) -> RunState | None:
+    """The state that the events end with; None while they go on, or were cut off."""
     for event in reversed(events):
         match event:
             case Finished():
@@ -196,9 +196,20 @@ def _problem(events: Sequence[Event]) -> str:
 
 def _seconds(events: Sequence[Event]) -> float | None:
     """Time spent on the run, pauses left out; None if no process has begun with it."""
-    begun = [number for number, event in enumerate(events) if isinstance(event, Started)]
-    spans = [events[first:end] for first, end in pairwise([*begun, len(events)])]
+    spans = _spans(events)
     return sum(map(_span, spans)) if spans else None
+
+
+def last_span(events: Sequence[Event]) -> float:
+    """Seconds that the latest process spent on the run; 0 if none has begun with it."""
+    spans = _spans(events)
+    return _span(spans[-1]) if spans else 0.0
+
+
+def _spans(events: Sequence[Event]) -> list[Sequence[Event]]:
+    """The events of each process that worked on the run."""
+    begun = [number for number, event in enumerate(events) if isinstance(event, Started)]
+    return [events[first:end] for first, end in pairwise([*begun, len(events)])]
 
 
 def _span(events: Sequence[Event]) -> float:

@@ -8,9 +8,21 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from medxfer.config import OptimiserConfig, Schedule
+from medxfer.config import OptimiserConfig, Schedule, Settings
 from medxfer.events import Metrics
 from medxfer.training.plan import Phase
+
+
+class CourseState(Settings):
+    """Where the learning rate of a phase stands."""
+
+    learning_rate: float
+    steps: int
+    """Batches done with the cosine, epochs with the plateau."""
+    lowest: float | None = None
+    """The validation loss to be beaten; None: none yet, or not asked for."""
+    no_better: int = 0
+    """Epochs since it was."""
 
 
 class Course:
@@ -33,6 +45,30 @@ class Course:
     @property
     def learning_rate(self) -> float:
         return float(self._optimiser.param_groups[0]["lr"])
+
+    def state(self) -> CourseState:
+        """Where the course stands."""
+        if self._cosine:
+            return CourseState(learning_rate=self.learning_rate, steps=self._cosine.last_epoch)
+        assert self._plateau is not None  # noqa: S101  (there are two schedules)
+        lowest = float(self._plateau.best)
+        return CourseState(
+            learning_rate=self.learning_rate,
+            steps=self._plateau.last_epoch,
+            lowest=lowest if math.isfinite(lowest) else None,
+            no_better=self._plateau.num_bad_epochs,
+        )
+
+    def go_on_from(self, state: CourseState) -> None:
+        """Stand where `state` was taken."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = state.learning_rate
+        if self._cosine:
+            self._cosine.last_epoch = state.steps
+        if self._plateau:
+            self._plateau.last_epoch = state.steps
+            self._plateau.best = math.inf if state.lowest is None else state.lowest
+            self._plateau.num_bad_epochs = state.no_better
 
     def after_batch(self) -> None:
         if self._cosine:

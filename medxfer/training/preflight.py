@@ -12,14 +12,17 @@ from medxfer.data.integrity import check_unchanged
 from medxfer.data.library import load_manifest
 from medxfer.data.manifest import Manifest, Split
 from medxfer.data.pixel_store import PixelStore
-from medxfer.errors import TrainingError
+from medxfer.errors import DiskError, TrainingError
 from medxfer.machine import Machine, choose
 from medxfer.models.cost import cost
-from medxfer.models.weights.load import LoadedWeights, load_weights
+from medxfer.models.weights.imagenet import is_cached
+from medxfer.models.weights.load import IMAGENET, load_weights
 from medxfer.paths import Workspace
 from medxfer.training.plan import plan
 
-_CHECKPOINTS_AT_ONCE = 3
+_NETWORKS_AT_ONCE = 8
+"""A save holds the network, two moments of each weight and the best epoch; the one before it goes
+last."""
 _TWO_CLASSES = 2
 _FEWEST_TRAIN = 2
 """Images a class needs to learn from at all."""
@@ -27,10 +30,9 @@ _FEWEST_TRAIN = 2
 
 @dataclass(frozen=True)
 class Ready:
-    """What a run starts from."""
+    """What a run starts from, weights aside."""
 
     manifest: Manifest
-    weights: LoadedWeights
     machine: Machine
 
 
@@ -38,14 +40,29 @@ def check(
     workspace: Workspace,
     config: TrainConfig,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    fetch: bool = True,
 ) -> Ready:
     """Make sure that a run with these settings can start; what was loaded to find out.
 
     Data, files, strategy, device, disk and weights are looked at. ImageNet weights that are not on
-    this computer yet are fetched; `progress` is told the bytes done and in all.
+    this computer yet are fetched, and `progress` is told the bytes done and in all; without
+    `fetch` they are left to the run.
 
     Raises:
         MedxferError: what stands in the way, and what to do about it.
+    """
+    ready = check_all_but_weights(workspace, config)
+    if fetch or config.weights != IMAGENET or is_cached(config.depth, workspace):
+        load_weights(config.weights, config.depth, workspace, progress)
+    return ready
+
+
+def check_all_but_weights(workspace: Workspace, config: TrainConfig) -> Ready:
+    """`check` for a run that has its weights, or fetches them itself.
+
+    Raises:
+        MedxferError: as `check`; a DeviceError or DiskError can be mended without a new run.
     """
     plan(config)
     machine = choose(config)
@@ -54,16 +71,21 @@ def check(
     check_finding(manifest, config.positive)
     check_unchanged(manifest.part(Split.TRAIN, Split.VALIDATION, Split.TEST))
     _check_disk(workspace, config, manifest)
-    weights = load_weights(config.weights, config.depth, workspace, progress)
-    return Ready(manifest, weights, machine)
+    return Ready(manifest, machine)
 
 
 def check_parts(manifest: Manifest, monitor: Monitor) -> None:
     """Every class must be there to learn from, and in validation for AUROC to be defined.
 
     Raises:
-        TrainingError: naming the classes and how many images they have.
+        TrainingError: naming the classes and how many images they have, or a label of no class.
     """
+    unknown = sorted(set(manifest.table["label"]) - set(manifest.classes))
+    if unknown:
+        raise TrainingError(
+            f"Images are labelled {_listed(unknown)}, which is no class of this data set.",
+            "Import the data set again.",
+        )
     counts = manifest.counts()
     few = counts[counts[Split.TRAIN] < _FEWEST_TRAIN].index.tolist()
     if few:
@@ -109,10 +131,10 @@ def check_finding(manifest: Manifest, finding: str | None) -> None:
 def _check_disk(workspace: Workspace, config: TrainConfig, manifest: Manifest) -> None:
     parameters = cost(config.depth, config.head, len(manifest.classes)).parameters
     with PixelStore(CacheRoom(workspace.cache), manifest) as store:
-        needed = parameters * 4 * _CHECKPOINTS_AT_ONCE + store.still_needed
+        needed = parameters * 4 * _NETWORKS_AT_ONCE + store.still_needed
     free = shutil.disk_usage(workspace.root).free
     if free < needed:
-        raise TrainingError(
+        raise DiskError(
             f"The disk of {workspace.root} has {free / 1e6:.0f} MB free; this run needs "
             f"{needed / 1e6:.0f} MB for decoded images and checkpoints.",
             "Free some space, or choose another workspace.",

@@ -21,13 +21,19 @@ class Step:
     """
 
     def __init__(
-        self, network: nn.Module, loss: nn.Module, optimiser: Optimizer, machine: Machine
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        optimiser: Optimizer,
+        machine: Machine,
+        *,
+        halved: bool = False,
     ) -> None:
         self._network = network
         self._loss = loss
         self._optimiser = optimiser
         self._machine = machine
-        self.halved = False
+        self.halved = halved
 
     def __call__(self, inputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Learn from a batch; its logits (b, k) before the step, and its loss.

@@ -19,15 +19,19 @@ class StopRequestedError(Exception):
     """The person said stop. `fit` catches it; it is not a fault."""
 
 
+class PauseRequestedError(Exception):
+    """The process is to end soon. Nobody saves anything on its way: what is saved is whole."""
+
+
 class Preparation:
     """Turns work that is done once, perhaps in several parts, into `Preparing` events.
 
     Of a part, what was done by an earlier run does not count: neither as done nor as to do.
     """
 
-    def __init__(self, step: Literal["pixels", "features"], images: int = 0) -> None:
+    def __init__(self, step: Literal["weights", "pixels", "features"], images: int = 0) -> None:
         """`images` are those of all parts, where there are several."""
-        self._step: Literal["pixels", "features"] = step
+        self._step: Literal["weights", "pixels", "features"] = step
         self._after = images
         self._before = self._done = 0
         self._began: float | None = None

@@ -14,10 +14,23 @@ from medxfer import RESEARCH_USE_ONLY
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.ui.words import plain
-from medxfer.ui.workspace import workspace
+from medxfer.ui.workspace import find_workspace
 
 LOG = "app.log"
 _LOG_LIMIT = 5_000_000
+
+
+_ONLY_OUR_EXPORTS = """<style>
+[data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) { display: none; }
+</style>"""
+
+
+def only_our_exports() -> None:
+    """Take Streamlit's own "Download as CSV" from tables.
+
+    Its file has no stamp, and a spreadsheet would compute a class that is called "=…".
+    """
+    st.html(_ONLY_OUR_EXPORTS)
 
 
 @contextmanager
@@ -61,7 +74,7 @@ def record(error: BaseException) -> str:
     error_id = secrets.token_hex(4)
     text = f"error {error_id}\n{''.join(traceback.format_exception(error))}\n"
     try:
-        _append(workspace(), text)
+        _append(find_workspace(), text)
     except (OSError, MedxferError):
         sys.stderr.write(text)
     return error_id

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from medxfer.data.library import DatasetInfo
-from medxfer.runs.summary import RunSummary
+from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.data.choice import DATA_PAGE, IMPORT_PAGE, synthetic_badge
 from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE, RUN_PAGE
 from medxfer.ui.words import count, plain
@@ -77,8 +77,11 @@ def _model(infos: Sequence[DatasetInfo], runs: Sequence[RunSummary]) -> Step:
     title = "Train a model"
     active = next((run for run in runs if not run.state.ended), None)
     if active is not None:
-        words = f"ResNet-{active.depth} is learning from {plain(active.data)}."
-        return Step(title, words, False, "Watch it learn", RUN_PAGE, {"run": active.run})
+        waits = active.state is RunState.WAITING
+        doing = "waits in the queue, for" if waits else "is learning from"
+        words = f"ResNet-{active.depth} {doing} {plain(active.data)}."
+        action = "See its place" if waits else "Watch it learn"
+        return Step(title, words, False, action, RUN_PAGE, {"run": active.run})
     trained = [run for run in runs if run.has_model]
     query = {"data": infos[0].name} if infos else {}
     if not trained:

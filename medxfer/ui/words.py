@@ -12,6 +12,8 @@ _SPACES = re.compile(r"\s+")
 _URL = re.compile(r"(https?://[^\s`<>\"'()\[\]]*[^\s`<>\"'()\[\].,;:!?])")
 _COLON = re.compile(r":(?!\s)(?!(?<=\d:)\d\d?(?!\w))")
 """Not the colon of a time (04:48) or before a space: neither can begin the name of an icon."""
+_ADDRESS = re.compile(r"(?<=[\w.+-]@)(?=\w)|(?<=\bwww)(?=\.)", re.IGNORECASE)
+"""Where an e-mail or a web address without http is cut, or Markdown would make a link of it."""
 _MINUTE, _DAY = 60, 86400
 _WORD_JOINER = "\u2060"
 
@@ -27,8 +29,8 @@ def plain(text: object) -> str:
     """Text from outside, so that Markdown shows it as it is, in one line.
 
     Icons and emoji (`:name:`) are replaced after Markdown has removed its escapes; an
-    invisible joiner behind the colon keeps them text. An address is shown as code, without
-    joiners, for it is copied.
+    invisible joiner behind the colon keeps them text; so it does with e-mails and `www.`. A full
+    address is shown as code, without joiners, for it is copied.
     """
     pieces = _URL.split(_SPACES.sub(" ", str(text)).strip())
     return "".join(
@@ -37,7 +39,7 @@ def plain(text: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    marked = _COLON.sub(":" + _WORD_JOINER, text)
+    marked = _ADDRESS.sub(_WORD_JOINER, _COLON.sub(":" + _WORD_JOINER, text))
     return _PUNCTUATION.sub(r"\\\1", marked)
 
 

@@ -19,6 +19,12 @@ def workspace() -> Workspace:
     return _found(os.environ.get(HOME_VARIABLE, ""))
 
 
+def find_workspace() -> Workspace:
+    """The same outside of a page, where nothing is remembered; WorkspaceError likewise."""
+    home = os.environ.get(HOME_VARIABLE, "")
+    return Workspace.find(Path(home) if home else None)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _found(home: str) -> Workspace:
     return Workspace.find(Path(home) if home else None)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from medxfer.audit import audit, doubting
-from medxfer.audit.job import AuditJob, Progress, State, ask, current_audit, execute
-from medxfer.audit.work import Stopped
+from medxfer.audit.job import AuditJob, ask, current_audit, execute
 from medxfer.data.library import dataset_info, delete_dataset, list_datasets
 from medxfer.errors import DataError
+from medxfer.job import Progress, State, Stopped
 from medxfer.paths import Workspace
 
 FAKE = """
@@ -42,7 +42,7 @@ audit._checks = lambda: audit.Checks(
     near,
     lambda *_: pd.DataFrame(columns=["image", "reason", "value"]),
 )
-job.signal.signal(job.signal.SIGTERM, job._end)
+job.begin_process()
 job.execute(job.Workspace.find(Path(sys.argv[1])), sys.argv[2])
 """
 
@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_it_lost(
     monkeypatch.setattr(audit, "run_audit", stopped)
     (job.paths.audit / "progress.json").write_text('{"step": "x", "done": 1, "total": 2}')
     with monkeypatch.context() as patched:
-        patched.setattr("medxfer.audit.job.write_json", full)
+        patched.setattr("medxfer.job.write_json", full)
         execute(workspace, small_data)
     assert job.state() == "lost"
     assert "without a word" in str(job.error())

@@ -1,9 +1,11 @@
 """The command line: answers for scripts, sentences for people, exit codes for both."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from medxfer import RESEARCH_USE_ONLY
+from medxfer import RESEARCH_USE_ONLY, lock
 from medxfer.cli import main as command
 from medxfer.cli.output import table
 from medxfer.data.library import load_manifest
-from medxfer.errors import MedxferError
+from medxfer.errors import MedxferError, RunError
 from medxfer.events import Finished
+from medxfer.executors import local, presence
 from medxfer.paths import Workspace
 from medxfer.runs import journal
 from medxfer.runs.execute import execute
@@ -79,7 +82,10 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     shown = call("runs", "show", run)
     assert len(shown["history"]) == 1
     assert shown["config"]["views"] == 3
-    assert call("runs", "stop", run) == {"run": run, "state": "finished", "stop_requested": False}
+    stopped = call("runs", "stop", run)
+    assert stopped == {
+        "run": run, "state": "finished", "stop_requested": False, "state_now": "finished"
+    }  # fmt: skip
 
     for split, n in {"test": 8, "val": 8, "train": 16}.items():
         judged = call("evaluate", run, "--split", split)
@@ -156,6 +162,36 @@ def test_a_stop_is_asked_for(
     assert workspace.run(run).stop_request.exists()
     journal.append(workspace.run(run).events, Finished(seconds=1))
     assert call("runs", "stop", run)["stop_requested"] is False
+
+
+def test_the_queue_is_told_moved_left_and_taken_up_again(
+    call: Callable[..., Any], workspace: Workspace, small_config: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(local, "spawn", lambda arguments, log: 0)
+    first, second = (local.start(workspace, small_config) for _ in range(2))
+    assert call("runs", "move", second, "first") == {"run": second, "state": "waiting", "place": 1}
+    assert {row["run"]: row["place"] for row in call("runs", "list")} == {first: 2, second: 1}
+    shown = invoke("runs", "list", "--workspace", workspace.root)
+    assert "no worker runs" in shown.stderr
+    cancelled = call("runs", "stop", second)
+    assert (cancelled["state"], cancelled["state_now"]) == ("waiting", "cancelled")
+    assert cancelled["stop_requested"] is False
+    assert call("runs", "resume", second) == {"run": second, "state": "waiting", "place": 2}
+    journal.append(workspace.run(first).events, Finished(seconds=1))
+    workspace.run(first).queued.unlink()
+    refused = invoke("runs", "resume", first, "--workspace", workspace.root)
+    assert "cannot go on" in str(refused.exception)
+    for words in (["move", first, "up"], ["resume", "nothing"], ["move", "nothing", "up"]):
+        refused = invoke("runs", *words, "--workspace", workspace.root)
+        assert isinstance(refused.exception, MedxferError)
+
+
+def test_a_second_worker_names_the_first(workspace: Workspace) -> None:
+    with lock.held(workspace.supervisor, RunError("")):
+        presence.tell(workspace, datetime.now(UTC))
+        refused = invoke("worker", "--workspace", workspace.root)
+    assert f"process {os.getpid()}" in str(refused.exception)
 
 
 def test_what_is_in_use_is_not_deleted_and_all_else_is(

@@ -22,7 +22,7 @@ from medxfer.audit.keeping import save_audit
 from medxfer.audit.record import TABLES, Audit
 from medxfer.data.corrections import Action, Correction
 from medxfer.data.importing import ImportOptions, import_source
-from medxfer.data.library import correct, delete_dataset, load_manifest, resplit
+from medxfer.data.library import correct, load_manifest, resplit
 from medxfer.data.manifest import Split
 from medxfer.errors import DataError, RunError
 from medxfer.evaluation.estimate import Estimate
@@ -44,6 +44,7 @@ from medxfer.runs.decisions import (
     open_test,
     validation,
 )
+from medxfer.runs.deleting import remove_dataset
 from medxfer.runs.heatmaps import keep
 from medxfer.runs.results import load_predictions
 from medxfer.runs.store import create_run, load_run
@@ -257,9 +258,11 @@ def test_a_run_whose_data_set_changed_still_has_a_report(made: Made, tmp_path: P
     resplit(alone.workspace, alone.data, keep_given=False, seed=1)
     text = to_html(report(alone.workspace, alone.run))
     assert "no longer the one this run was trained on" in text
-    delete_dataset(alone.workspace, alone.data)
+    assert "was deleted on" not in text
+    remove_dataset(alone.workspace, alone.data, by="ann@clinic.example", for_good=True)
     text = Page(to_html(report(alone.workspace, alone.run))).text
     assert "no longer there" in text
+    assert f"The data set was deleted on {datetime.now(UTC):%Y-%m-%d}." in text
     assert "48" in text
 
 

@@ -26,13 +26,16 @@ from medxfer.evaluation.predict import predict
 from medxfer.evaluation.predictions import Predictions
 from medxfer.evaluation.temperature import fit_temperature
 from medxfer.events import (
+    Died,
     EpochFinished,
     Event,
     Failed,
     Finished,
     Fitted,
     Note,
+    Paused,
     PredictionsSaved,
+    Resumed,
     Started,
 )
 from medxfer.executors.local import start
@@ -48,6 +51,7 @@ from medxfer.runs.loading import load_model
 from medxfer.runs.results import load_predictions, saved_splits
 from medxfer.runs.store import create_run, list_runs, load_run, request_stop
 from medxfer.runs.summary import RunState
+from medxfer.training import saves
 
 
 def carried_out(workspace: Workspace, config: TrainConfig) -> tuple[str, list[Event]]:
@@ -300,7 +304,7 @@ def test_of_a_run_that_was_cut_off_the_best_epoch_is_the_one_whose_weights_are_t
     workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Saving is put off while epochs are short: what was told is not always what was kept."""
-    monkeypatch.setattr(execution, "_TIMES_A_SAVE", 1e9)
+    monkeypatch.setattr(saves, "_TIMES_A_SAVE", 1e9)
     config = small_config.model_copy(update={"epochs": 4, "monitor": Monitor.LOSS})
     run, _ = create_run(workspace, config)
     told = []
@@ -328,7 +332,7 @@ def test_what_learned_files_do_later_does_not_matter(
     assert load_run(workspace, run).summary.state is RunState.FINISHED
 
 
-def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_saved(
+def test_a_full_disk_pauses_the_run_with_a_sentence_and_keeps_what_was_saved(
     workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = create_run(workspace, small_config.model_copy(update={"epochs": 3}))
@@ -341,13 +345,20 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_saved(
         append(path, event)
 
     monkeypatch.setattr(journal, "append", full_after_an_epoch)
-    failed = list(execute(workspace, run))[-1]
-    assert isinstance(failed, Failed)
-    assert "is full" in failed.problem
-    assert not failed.error_id
-    assert load_run(workspace, run).summary.state is RunState.FAILED
+    paused = list(execute(workspace, run))[-1]
+    assert isinstance(paused, Paused)
+    assert paused.reason == "disk"
+    assert "is full" in paused.problem
+    assert "epoch 1 is safe" in paused.problem
+    assert "press Continue" in paused.remedy
+    assert load_run(workspace, run).summary.state is RunState.PAUSED
     assert not workspace.run(run).reserve.exists()
     assert load_model(workspace, run).epoch == 1
+    monkeypatch.undo()
+    again = list(execute(workspace, run))
+    assert isinstance(again[1], Resumed)
+    assert again[1].epoch == 1
+    assert load_run(workspace, run).summary.state is RunState.FINISHED
 
 
 def test_damaged_predictions_are_made_anew(workspace: Workspace, small_config: TrainConfig) -> None:
@@ -358,20 +369,6 @@ def test_damaged_predictions_are_made_anew(workspace: Workspace, small_config: T
         load_predictions(workspace, run, "test")
     assert len(evaluated(workspace, run, Split.TEST)) == 8
     assert len(load_predictions(workspace, run, "test")) == 8
-
-
-def test_a_process_that_cannot_be_started_is_told(
-    workspace: Workspace, small_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_memory(*_: object, **__: object) -> None:
-        raise OSError(12, "Cannot allocate memory")
-
-    monkeypatch.setattr("subprocess.Popen", no_memory)
-    run = start(workspace, small_config)
-    summary = load_run(workspace, run).summary
-    assert summary.state is RunState.FAILED
-    assert "Cannot allocate memory" in summary.problem
-    assert not summary.has_model
 
 
 def test_predictions_belong_to_their_pictures(
@@ -403,14 +400,18 @@ def test_a_stop_before_the_first_epoch_ends_leaves_a_usable_network(
     assert load_model(workspace, run).epoch == 0
 
 
-def test_a_mendable_failure_is_a_sentence(workspace: Workspace, small_config: TrainConfig) -> None:
+def test_a_mendable_failure_is_a_sentence_and_a_pause(
+    workspace: Workspace, small_config: TrainConfig
+) -> None:
     run, events = carried_out(workspace, small_config.model_copy(update={"weights": "run:nobody"}))
-    failed = events[-1]
-    assert isinstance(failed, Failed)
-    assert "nobody" in failed.problem
-    assert failed.remedy
-    assert not failed.error_id
-    assert load_run(workspace, run).summary.problem == failed.problem
+    paused = events[-1]
+    assert isinstance(paused, Paused)
+    assert paused.reason == "data"
+    assert "nobody" in paused.problem
+    assert paused.remedy
+    summary = load_run(workspace, run).summary
+    assert summary.problem == paused.problem
+    assert summary.state is RunState.PAUSED
     with pytest.raises(WeightsError, match="no weights yet"):
         load_model(workspace, run)
 
@@ -447,7 +448,7 @@ def wait_until(workspace: Workspace, run: str, *states: RunState, seconds: float
     return state
 
 
-def test_a_worker_lives_on_its_own_and_sigterm_stops_it(
+def test_a_worker_lives_on_its_own_and_sigterm_pauses_it(
     workspace: Workspace, small_config: TrainConfig
 ) -> None:
     config = small_config.model_copy(update={"epochs": 500, "early_stopping": None})
@@ -462,28 +463,37 @@ def test_a_worker_lives_on_its_own_and_sigterm_stops_it(
         assert isinstance(started, Started)
         signalled = time.monotonic()
         os.kill(started.pid, signal.SIGTERM)
-        state = wait_until(workspace, run, RunState.STOPPED, RunState.FAILED, RunState.LOST)
+        state = wait_until(workspace, run, RunState.PAUSED, RunState.FAILED, RunState.LOST)
     finally:
         request_stop(workspace, run)
-    assert state is RunState.STOPPED
-    assert time.monotonic() - signalled < 30
+    assert state is RunState.PAUSED
+    assert time.monotonic() - signalled < 8
     assert load_model(workspace, run)
     assert "Traceback" not in workspace.run(run).log.read_text()
     record = json.loads((workspace.run(run).checkpoints / "best.json").read_text())
     assert record["classes"] == ["NORMAL", "PNEUMONIA"]
 
 
-def test_a_killed_worker_is_lost_and_not_running_for_ever(
+def test_a_killed_worker_is_told_of_and_its_run_goes_on_by_itself(
     workspace: Workspace, small_config: TrainConfig
 ) -> None:
-    run = start(workspace, small_config.model_copy(update={"epochs": 500}))
+    run = start(workspace, small_config.model_copy(update={"epochs": 500, "early_stopping": None}))
     wait_until(workspace, run, RunState.RUNNING)
-    while not load_run(workspace, run).events:
+    while not any(e.kind == "epoch_finished" for e in load_run(workspace, run).events):
         time.sleep(0.2)
     started = load_run(workspace, run).events[0]
     assert isinstance(started, Started)
     os.kill(started.pid, signal.SIGKILL)
-    assert wait_until(workspace, run, RunState.LOST, seconds=10) is RunState.LOST
+    end = time.monotonic() + 90
+    try:
+        while not any(e.kind == "resumed" for e in load_run(workspace, run).events):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        (died,) = [e for e in load_run(workspace, run).events if isinstance(e, Died)]
+        assert died.code == -signal.SIGKILL
+    finally:
+        request_stop(workspace, run)
+    assert wait_until(workspace, run, RunState.STOPPED) is RunState.STOPPED
 
 
 def test_a_worker_holds_the_lock_before_it_imports_what_takes_long(

@@ -288,7 +288,7 @@ def test_a_check_follows_an_import(filled: Workspace, scans: Path, open_page: Op
     app = open_page("pages/data/add.py", job=job.id)
     assert not app.exception
     assert AuditJob(filled, "again").state() == "waiting"
-    assert "You can close this page: the check goes on" in texts(app)
+    assert "You can close this page: it goes on" in texts(app)
 
 
 def test_a_check_begins_by_itself_once(filled: Workspace, open_page: Open) -> None:

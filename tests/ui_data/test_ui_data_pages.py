@@ -152,7 +152,8 @@ def test_a_data_set_that_a_run_learns_from_stays(filled: Workspace) -> None:
     create_run(filled, TrainConfig(data="scans"), None)
     dialog = AppTest.from_function(_confirm).run()
     assert not dialog.button
-    assert "in use by 1 run" in dialog.warning[0].value
+    assert "is in use" in dialog.warning[0].value
+    assert "learns from it" in dialog.warning[0].value
     assert "ResNet\\-18 · Freeze the early stages · today" in dialog.warning[0].value
 
 

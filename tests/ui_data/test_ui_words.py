@@ -21,6 +21,8 @@ from medxfer.ui.words import count, duration, plain, short, size, split_word, wh
         ("two\nlines\ttab", "two lines tab"),
         (":red[x] $x^2$", ":\u2060red\\[x\\] \\$x\\^2\\$"),
         (":material/home:", ":\u2060material/home:\u2060"),
+        ("ann@clinic.org", "ann\\@\u2060clinic\\.org"),
+        ("www.evil.org", "www\u2060\\.evil\\.org"),
     ],
 )
 def test_foreign_text_loses_its_power_but_not_its_letters(text: str, shown: str) -> None:

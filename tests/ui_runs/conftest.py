@@ -11,6 +11,7 @@ from run_cases import add_run, completed, predictions
 from streamlit.testing.v1 import AppTest
 
 from medxfer.paths import HOME_VARIABLE, Workspace
+from medxfer.runs import job
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 Open = Callable[..., AppTest]
@@ -23,6 +24,18 @@ def home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     st.cache_data.clear()
     st.cache_resource.clear()
     return workspace
+
+
+@pytest.fixture(autouse=True)
+def asked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page asks of a network is done before the click returns, in this process."""
+
+    def here(arguments: list[str], log: Path) -> int:
+        assert arguments[:2] == ["-m", "medxfer.runs.job"]
+        job.execute(Workspace(Path(arguments[2])), arguments[3])
+        return 0
+
+    monkeypatch.setattr("medxfer.ui.results.asking.spawn", here)
 
 
 @pytest.fixture

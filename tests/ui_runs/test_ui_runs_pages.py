@@ -21,13 +21,16 @@ from run_cases import (
 )
 from streamlit.testing.v1 import AppTest
 
-from medxfer.config import TrainConfig
+from medxfer.config import Device, TrainConfig
 from medxfer.errors import RunError
 from medxfer.events import (
+    Cancelled,
+    Died,
     Event,
     Failed,
     Fitted,
     Note,
+    Paused,
     PhaseStarted,
     PredictionsSaved,
     Preparing,
@@ -35,8 +38,10 @@ from medxfer.events import (
 )
 from medxfer.lock import held
 from medxfer.paths import Workspace
+from medxfer.runs import decision_log, queue
+from medxfer.runs.decision_log import By, Opening
 from medxfer.runs.journal import append
-from medxfer.runs.store import list_runs
+from medxfer.runs.store import create_run, list_runs
 from medxfer.ui.runs.settings import settings_table
 
 RUNS, RUN = "pages/train/runs.py", "pages/train/run.py"
@@ -196,7 +201,7 @@ def test_a_stopped_run_keeps_what_it_learned(home: Workspace, open_page: Open) -
     ]
     app = open_page(RUN, run=add_run(home, [*learned(), *ended]))
     assert "You stopped it after 2 epochs" in words(app)
-    assert labels(app) == ["See the results", "Delete this run"]
+    assert labels(app) == ["See the results", "Continue training", "Delete this run"]
 
 
 def test_a_run_stopped_within_its_first_epoch_says_so(home: Workspace, open_page: Open) -> None:
@@ -228,7 +233,128 @@ def test_a_lost_run_says_that_nobody_knows_why(home: Workspace, open_page: Open)
     assert "is gone" in app.error[0].value
     assert "2 epochs had been completed" in app.error[0].value
     assert "which is kept: 2 of 2" in words(app)
-    assert labels(app) == ["Start a new run", "See the results", "Delete this run"]
+    assert labels(app) == ["Continue", "Start a new run", "See the results", "Delete this run"]
+    assert "Needs attention" in words(app)
+
+
+def test_a_run_that_died_says_how_and_goes_on_when_told_to(
+    home: Workspace, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medxfer.executors.local.spawn", lambda arguments, log: 0)
+    died = Died(problem="It was stopped by the *system*.", remedy="Close other programs.", code=-9)
+    run = add_run(home, [*learned(), died])
+    app = open_page(RUN, run=run)
+    assert r"stopped by the \*system\*" in app.error[0].value
+    assert "Close other programs" in app.error[0].value
+    app.button(key="run-continue").click().run()
+    assert "Yours is next in the queue" in words(app)
+    assert "This run was interrupted" in words(app)
+    assert queue.waiting(home) == [run]
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (Paused(reason="disk", problem="The disk is full.", remedy="Free 38 MB."), "Free 38 MB"),
+        (Cancelled(), "taken out of the queue before it went on"),
+    ],
+)
+def test_a_run_that_stands_still_has_one_main_button(
+    home: Workspace, open_page: Open, ending: Event, said: str
+) -> None:
+    app = open_page(RUN, run=add_run(home, [*learned(), ending]))
+    assert said in words(app)
+    assert [b.label for b in app.button if b.proto.type == "primary"] == ["Continue"]
+    assert not app.error
+
+
+def test_a_run_whose_test_set_was_opened_is_not_continued(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, [*learned(), Paused(reason="disk", problem="The disk is full.")])
+    opening = Opening(
+        run=run, by=By.PAGE, fingerprint="", temperature=1, threshold=None, data="chests",
+        manifest_hash="", split_hash="",
+    )  # fmt: skip
+    decision_log.append(home.run(run).decisions, opening)
+    assert labels(open_page(RUN, run=run))[0] == "Start a new run"
+
+
+def _queued(home: Workspace, count: int) -> list[str]:
+    config = TrainConfig(data="chests", weights="none", epochs=4)
+    return [create_run(home, config, queued=True)[0] for _ in range(count)]
+
+
+def test_runs_begun_in_the_same_minute_are_told_apart(home: Workspace, open_page: Open) -> None:
+    older, newer = add_run(home, completed()), add_run(home, completed())
+    app = open_page(RUN, run=older)
+    assert len(set(app.selectbox(key="run-choice").options)) == 2
+    assert app.run().query_params["run"] == older
+    assert app.selectbox(key="run-choice").select(newer).run().query_params["run"] == newer
+
+
+def test_a_waiting_run_knows_its_place_moves_up_and_is_cancelled(
+    home: Workspace, open_page: Open
+) -> None:
+    first, second, third = _queued(home, 3)
+    queue.move(home, first, queue.Move.FIRST)
+    claimed = queue.claim(home, "cpu", tuple(Device))
+    assert claimed is not None
+    with held(home.run(first).lock, BUSY), held(home.supervisor, BUSY):
+        app = open_page(RUN, run=third)
+        assert "number 2 in the queue" in words(app)
+        assert "Start the worker" not in labels(app)
+        assert app.button(key=f"watch-{first}").label.startswith("Running now: ResNet-18 on chests")
+        app.button(key="run-up").click().run()
+        assert "Yours is next in the queue" in words(app)
+        assert app.button(key="run-up").disabled
+        assert queue.waiting(home) == [third, second]
+        table = open_page(RUNS).dataframe[0].value.set_index("Run")["State"]
+        assert table[third] == "Waiting, number 1"
+        assert table[first] == "Training"
+        app.button(key="run-cancel").click().run()
+        assert "before it began" in words(app)
+        assert queue.waiting(home) == [second]
+        app.button(key="run-continue").click().run()
+        assert queue.waiting(home) == [second, third]
+
+
+@pytest.mark.parametrize("page", [RUN, RUNS])
+def test_without_a_worker_nothing_is_said_to_be_about_to_begin(
+    home: Workspace, open_page: Open, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("medxfer.executors.local.spawn", lambda *words: started.append(words))
+    _queued(home, 1)
+    app = open_page(page)
+    assert "The worker is not running" in words(app)
+    app.button(key="start-worker").click().run()
+    assert len(started) == 1
+
+
+def test_a_dead_worker_is_seen_on_the_open_page(home: Workspace, open_page: Open) -> None:
+    run = add_run(home, learned())
+    with held(home.run(run).lock, BUSY):
+        app = open_page(RUN, run=run)
+        assert "Training" in words(app)
+    app.run()
+    assert "Training" not in words(app)
+    assert "is gone" in app.error[0].value
+
+
+def test_a_run_whose_end_is_looked_into_is_neither_running_nor_given_up(
+    home: Workspace, open_page: Open
+) -> None:
+    [run] = _queued(home, 1)
+    assert queue.claim(home, "cpu", tuple(Device))
+    home.run(run).queued.unlink()
+    for event in learned():
+        append(home.run(run).events, event)
+    with held(home.supervisor, BUSY):
+        app = open_page(RUN, run=run)
+        assert "Interrupted" in words(app)
+        assert not labels(app)
+    app.run()
+    assert "Needs attention" in words(app)
 
 
 def test_a_run_that_failed_before_its_first_epoch_has_no_results(

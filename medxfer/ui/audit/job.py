@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 import streamlit as st
 
-from medxfer.audit.job import AuditJob, Progress, ask
+from medxfer.audit.job import AuditJob, ask
 from medxfer.data.library import DatasetInfo
 from medxfer.errors import MedxferError
 from medxfer.executors.local import spawn
 from medxfer.paths import Workspace
-from medxfer.ui.audit.stored import ACTIVE, Standing
-from medxfer.ui.frame import boundary, show_problem
-from medxfer.ui.words import duration, number, plain
+from medxfer.ui import jobs
+from medxfer.ui.audit.stored import Standing
+from medxfer.ui.frame import show_problem
 
-_REFRESH_SECONDS = 1.5
-_FIRST_GUESS_SECONDS = 3
-_BEGUN, _SEEN = "audits-begun", "audit-step-seen"
+_BEGUN = "audits-begun"
 _NEXT = {
     "Looking at pictures": "Each picture is opened once. Next: copies, then shortcuts.",
     "Looking for copies": "All pictures are compared with all others. Next: shortcuts.",
@@ -64,7 +61,7 @@ def asked_before(info: DatasetInfo, now: Standing) -> str | None:
 
 def draw_progress(job: AuditJob) -> None:
     """Step, time left and Stop, kept up to date; the page is drawn anew at the end."""
-    st.fragment(_moving, run_every=_REFRESH_SECONDS)(job)
+    jobs.draw_progress(job, _NEXT, key="audit-stop")
 
 
 def draw_ending(now: Standing) -> None:
@@ -83,46 +80,3 @@ def draw_ending(now: Standing) -> None:
             "out of memory. Start it again.",
             icon=":material/info:",
         )
-
-
-@boundary()
-def _moving(job: AuditJob) -> None:
-    if job.state() not in ACTIVE:
-        st.rerun()
-    stopping = (job.paths.audit / "stop").exists()
-    progress = job.progress()
-    share = progress.done / progress.total if progress.total else 0.0
-    with st.container(border=True):
-        st.progress(min(share, 1.0), text=_words(progress, stopping))
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Stop", icon=":material/stop:", disabled=stopping, key="audit-stop"):
-                job.stop()
-                st.rerun(scope="fragment")
-            st.caption(
-                f"{_left(job, progress)} You can close this page: the check goes on.",
-                width="stretch",
-            )
-
-
-def _words(progress: Progress, stopping: bool) -> str:
-    if stopping:
-        return "Stopping …"
-    if not progress.step or not progress.total:
-        return "Beginning …"
-    of = f"{number(progress.done)} of {number(progress.total)}"
-    return f"{plain(progress.step)}: {of if progress.total > 2 else 'beginning'}"  # noqa: PLR2004
-
-
-def _left(job: AuditJob, progress: Progress) -> str:
-    """How long the step will take, by how fast it has gone since this page first saw it."""
-    then = _NEXT.get(progress.step, "")
-    request = (job.request() or {}).get("id")
-    step = (job.name, request, progress.step)
-    seen = st.session_state.get(_SEEN)
-    if seen is None or seen[0] != step:
-        seen = st.session_state[_SEEN] = (step, time.monotonic(), progress.done)
-    passed, made = time.monotonic() - seen[1], progress.done - seen[2]
-    if passed < _FIRST_GUESS_SECONDS or made <= 0:
-        return then
-    left = (progress.total - progress.done) * passed / made
-    return f"About {duration(left)} left in this step. {then}"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from medxfer.audit.job import AuditJob, State
+from medxfer.audit.job import AuditJob
 from medxfer.audit.keeping import load_audit
 from medxfer.audit.record import Audit
 from medxfer.data.library import DatasetInfo
+from medxfer.job import ACTIVE, State
 from medxfer.paths import Workspace
 
-ACTIVE = ("waiting", "running")
 _FILES = ("audit.json", "doubts.json")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from medxfer.activity import IMPORTED, note
 from medxfer.data.import_job import ImportJob, create_job, list_jobs
 from medxfer.data.importing import ImportReport
 from medxfer.data.library import dataset_info
@@ -20,6 +21,7 @@ from medxfer.ui.data.choice import DATA_PAGE, IMPORT_PAGE
 from medxfer.ui.data.source import is_upload
 from medxfer.ui.data.warnings import draw_warnings
 from medxfer.ui.frame import boundary, show_problem
+from medxfer.ui.people import who
 from medxfer.ui.words import count, duration, number, plain, split_word
 
 _ACTIVE = ("waiting", "running")
@@ -31,6 +33,7 @@ def begin(place: Workspace, source: Path, options: ImportOptions) -> None:
     """Start the import in a process of its own; its id in the address finds it again."""
     job = create_job(place, source, options, upload=is_upload(place, source))
     spawn(job.arguments[1:], job.log)
+    note(place, who(), IMPORTED, f"data set {options.name}", "begun")
     st.query_params.clear()
     st.query_params["job"] = job.id
     st.rerun()

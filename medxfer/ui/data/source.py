@@ -13,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from medxfer.errors import DataError, WorkspaceError
 from medxfer.paths import Workspace
+from medxfer.ui.roots import check_root
 from medxfer.ui.words import plain, size
 
 _PATH, _UPLOAD = "A folder or file on this computer", "Upload a ZIP file"
@@ -48,7 +49,8 @@ def existing(typed: str) -> Path:
     """The path as typed or pasted, quotes and `~` understood.
 
     Raises:
-        DataError: it is not absolute, or there is nothing.
+        DataError: it is not absolute, outside of the folders that may be used, or there is
+            nothing.
     """
     path = Path(typed.strip().strip("'\"")).expanduser()
     if not path.is_absolute():
@@ -56,6 +58,7 @@ def existing(typed: str) -> Path:
             f"'{typed.strip()}' is not a full path.",
             "Begin with /, like /data/scans.",
         )
+    check_root(path)  # asked first: what exists elsewhere is nobody's business
     if not path.exists():
         nearest = next(parent for parent in path.parents if parent.exists())
         raise DataError(

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from medxfer.explain.overlay import COLOUR_MAPS
+from medxfer.paths import Workspace
 from medxfer.reports.scan import Explained, original_png, overlay_png, scan_values
 from medxfer.reports.scan_page import scan_html
 from medxfer.reports.stamp import stamp
 from medxfer.runs.summary import RunSummary
 from medxfer.ui.explain.source import Scan
+from medxfer.ui.people import noting
 
 if TYPE_CHECKING:
     from medxfer.explain.faithfulness import Faithfulness
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def draw_downloads(
-    run: RunSummary, scan: Scan, said: Answer, heat: Explanation, checks: Faithfulness | None
+    place: Workspace,
+    run: RunSummary,
+    scan: Scan,
+    said: Answer,
+    heat: Explanation,
+    checks: Faithfulness | None,
 ) -> None:
     """A page with everything, the two pictures, and the figures; each carries its stamp."""
     explained = Explained(scan.name, scan.pixels, scan.notes, said, heat, checks)
@@ -44,6 +51,7 @@ def draw_downloads(
         )  # fmt: skip
         for label, ending, kind, made in offered:
             st.download_button(
-                label, data=made, file_name=f"{name}.{ending}", mime=kind, on_click="ignore",
+                label, data=noting(place, f"{label}, run {run.run}", made),
+                file_name=f"{name}.{ending}", mime=kind, on_click="ignore",
                 icon=":material/download:", key=f"explain-download-{ending}",
             )  # fmt: skip

@@ -6,8 +6,8 @@ its pixels: Streamlit only samples large arrays, so two scans could share one.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
+from medxfer.runs.job import RunJob, ask_familiarity
 from medxfer.ui.explain.source import Scan
-from medxfer.ui.results.asking import ask_network
+from medxfer.ui.results.asking import begin, draw_asking
+from medxfer.using import using
 from medxfer.working import ended
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 _MODELS, _EXPLANATIONS, _ANSWERS, _CHECKED = 2, 8, 512, 16
 """Kept at once; a heatmap of a large scan takes tens of megabytes, an answer nothing."""
-_TRIED, _CHECKS = "familiarity-tried", "explain-checks"
+_TRIED, _ASKED, _CHECKS = "familiarity-tried", "familiarity-asked", "explain-checks"
 
 
 @dataclass(frozen=True)
@@ -48,25 +50,39 @@ class Asked:
 def prepare(place: Workspace, run: str) -> bool:
     """See that it is known which scans are familiar to the run, which may take a minute once.
 
-    Shows a bar meanwhile and then draws the page anew. Where it cannot be found out, that is
-    remembered, and said with every scan. Returns whether the page may go on.
+    A process of its own finds it out; the page shows how far it is, and is drawn anew at its end.
+    Where it cannot be found out, that is remembered, and said with every scan. Returns whether
+    the page may go on.
     """
-    from medxfer.runs.gates import gate
-
     tried = st.session_state.setdefault(_TRIED, {})
     if run in tried or _gate(str(place.root), run, None) is not None:
         return True
+    if draw_asking(place, run):
+        return False
+    job, asked = RunJob(place, run), st.session_state.setdefault(_ASKED, {})
+    if run in asked and asked[run] == (job.request() or {}).get("id"):
+        if job.state() == "stopped":
+            _offer_again(run)
+            return False
+        tried[run] = "" if job.state() == "done" else str(job.error())
+        return True
+    try:
+        job = ask_familiarity(place, run)
+        asked[run] = (job.request() or {}).get("id")
+        begin(job)
+    except MedxferError as error:
+        tried[run] = str(error)
+    return True
 
-    def make(tell: Tell) -> None:
-        step = "Looking at the run's own scans, which is needed once"
-        try:
-            gate(place, _model(str(place.root), run), partial(tell, step))
-            tried[run] = ""
-        except MedxferError as error:
-            tried[run] = str(error)
 
-    ask_network(make)
-    return False
+def _offer_again(run: str) -> None:
+    st.info(
+        "**It is not known yet which scans are familiar to this run.** Until it is, no scan is "
+        "answered: one unlike all that the network learned from should be refused.",
+        icon=":material/info:",
+    )
+    again = st.session_state[_ASKED].pop
+    st.button("Find out", type="primary", icon=":material/search:", on_click=again, args=(run,))
 
 
 def answering_of(place: Workspace, run: str) -> Answering:
@@ -86,7 +102,10 @@ def looked(place: Workspace, run: str, scan: Scan) -> Looked:
         ExplainError, RunError, WeightsError: as the core says.
     """
     ready = answering_of(place, run)
-    return _looked(str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels)
+    with _in_use(place, run):
+        return _looked(
+            str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels
+        )
 
 
 def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
@@ -96,7 +115,12 @@ def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
 
 def explained(place: Workspace, run: str, scan: Scan, asked: Asked) -> Explanation:
     """One heatmap of a scan; raises as `looked`."""
-    return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+    with _in_use(place, run):
+        return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+
+
+def _in_use(place: Workspace, run: str) -> AbstractContextManager[None]:
+    return using(place, place.run(run).root, "a scan is being explained with it")
 
 
 def kept_checks(run: str, scan: Scan, asked: Asked) -> Faithfulness | None:
@@ -112,7 +136,8 @@ def checked(
     from medxfer.explain.faithfulness import check
 
     work = check(_model(str(place.root), run).model, scan.pixels, heat)
-    made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
+    with _in_use(place, run):
+        made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
     kept = st.session_state.setdefault(_CHECKS, {})
     while len(kept) >= _CHECKED:
         kept.pop(next(iter(kept)))

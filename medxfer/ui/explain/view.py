@@ -112,7 +112,7 @@ def draw_scan(
         with evidence:
             st.caption("The checks could not be made.")
     with exports:
-        draw_downloads(run, scan, said, heat, found)
+        draw_downloads(place, run, scan, said, heat, found)
 
 
 def _checked(

@@ -28,7 +28,7 @@ from medxfer.ui.new_run.here import here
 from medxfer.ui.new_run.kept import statement
 from medxfer.ui.new_run.strategy import choose_strategy, draw_plan
 from medxfer.ui.new_run.weights import choose_weights
-from medxfer.ui.words import count
+from medxfer.ui.words import count, plain
 
 WEIGHTS_MISSING = "?"
 """Stands in the settings while the person has not said which file or run."""
@@ -119,7 +119,7 @@ def _choose_finding(info: DatasetInfo) -> str | None:
     guess = info.classes[positive_class(info.classes)]
     return st.segmented_control(
         "The finding that is looked for (positive class)", info.classes, default=guess,
-        required=True, key=f"finding-{info.name}",
+        required=True, key=f"finding-{info.name}", format_func=plain,
         help="Sensitivity is the share of images with it that are found, specificity the share of "
         "the others that are spared.",
     )  # fmt: skip

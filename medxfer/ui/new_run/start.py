@@ -1,4 +1,4 @@
-"""The summary of a new run and the button that starts it, once."""
+"""The summary of a new run and the button that puts it into the queue, once."""
 
 from __future__ import annotations
 
@@ -57,18 +57,8 @@ def _whole(figure: str) -> str:
 def _start(place: Workspace, config: TrainConfig) -> None:
     # One id until the run exists: a second click, or a resent page, asks for the same run.
     request = st.session_state.setdefault(_REQUEST, token_hex(16))
-    bar = st.progress(0.0, text="Checking images, weights and space …")
-
-    def progress(done: int, total: int) -> None:
-        bar.progress(
-            min(done / total, 1.0) if total else 0.0,
-            text=f"Downloading weights: {size(done)}" + (f" of {size(total)}" if total else ""),
-        )
-
-    try:
-        check(place, config, progress)
+    with st.spinner("Checking images and space …"):
+        check(place, config, fetch=False)  # weights that must be fetched are left to the run
         run = start(place, config, request_id=request)
-    finally:
-        bar.empty()
     st.session_state.pop(_REQUEST, None)
     st.switch_page(RUN_PAGE, query_params={"run": run})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from medxfer.config import Depth
+from medxfer.errors import DataError
 from medxfer.models.weights.imagenet import is_cached
 from medxfer.models.weights.load import IMAGENET, NONE, RUN
 from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
+from medxfer.ui.frame import show_problem
+from medxfer.ui.roots import check_root
 from medxfer.ui.runs.choice import run_label
 
 _FILE = "file"
@@ -80,4 +85,11 @@ def _file() -> str:
         help="A .safetensors file, or a state dict saved as .pth, with the key names of "
         "torchvision, timm or RadImageNet. It is checked before anything starts.",
     )
-    return (typed or "").strip().strip("'\"")
+    path = (typed or "").strip().strip("'\"")
+    if path:
+        try:
+            check_root(Path(path).expanduser().absolute())
+        except DataError as error:
+            show_problem(error)
+            return ""
+    return path

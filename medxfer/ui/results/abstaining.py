@@ -19,6 +19,7 @@ from medxfer.reports.blocks import interval, number
 from medxfer.runs.decisions import Decisions, band_for, decide_band, decide_sets, validation
 from medxfer.runs.results import saved_splits
 from medxfer.ui.frame import show_problem
+from medxfer.ui.people import who
 from medxfer.ui.results.deciding import decide_button
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.lock import warn_of_change
@@ -52,7 +53,7 @@ def draw_uncertain(result: Result, answers: Predictions) -> None:
             band,
             ("Leave these to a person", "These are left to a person", "Answer every image again"),
             lambda on, under: decide_band(
-                place, run, float(wished) / 100 if on else None, under=under
+                place, run, float(wished) / 100 if on else None, under=under, by=who()
             ),
             key=f"band-{run}",
         )
@@ -101,7 +102,12 @@ def draw_sets(result: Result) -> None:
             sets,
             ("Use these sets", "These sets are in use", "Name one class again"),
             lambda on, under: decide_sets(
-                place, run, float(rate) / 100 if on else None, by_class=by_class, under=under
+                place,
+                run,
+                float(rate) / 100 if on else None,
+                by_class=by_class,
+                under=under,
+                by=who(),
             ),
             key=f"sets-{run}",
         )

@@ -1,4 +1,5 @@
-"""Asking a network about many images while the person waits: step, time left, and a way out."""
+"""Asking a network about many images: in a process of its own where the answer is kept with the
+run, else while the person waits; step, time left, and a way out."""
 
 from __future__ import annotations
 
@@ -10,12 +11,53 @@ import streamlit as st
 
 from medxfer.errors import MedxferError
 from medxfer.events import Tell
+from medxfer.executors.local import spawn
+from medxfer.job import ACTIVE
+from medxfer.paths import Workspace
+from medxfer.runs.job import Kind, RunJob
+from medxfer.ui import jobs
 from medxfer.ui.frame import show_problem
 from medxfer.ui.words import duration, number
 
 _DRAW_SECONDS = 0.3
 _FIRST_GUESS_SECONDS = 2
 _REMEMBERED = 8
+_PURPOSE = {
+    Kind.PREDICTIONS: "The network is being asked about the images.",
+    Kind.EXTERNAL: "The network is being asked about the other data set.",
+    Kind.HEATMAPS: "The heatmaps are being checked.",
+    Kind.FAMILIARITY: "It is being found out which scans are familiar, which is needed once.",
+}
+
+
+def begin(job: RunJob) -> None:
+    """Start what was asked for, in a process of its own, and draw the page anew."""
+    spawn(job.arguments, job.log)
+    st.rerun()
+
+
+def is_asked(place: Workspace, run: str) -> bool:
+    """Whether the run's network is busy with such work; one thing at a time."""
+    return RunJob(place, run).state() in ACTIVE
+
+
+def draw_asking(place: Workspace, run: str) -> bool:
+    """What the run's network is being asked, or why that ended badly; whether it is under way.
+
+    A failure stays until someone closes it, or asks again.
+    """
+    job = RunJob(place, run)
+    state = job.state()
+    if state in ACTIVE:
+        kind = job.kind
+        st.caption(_PURPOSE[kind] if kind else "")
+        jobs.draw_progress(job, {}, key="stop-asking")
+        return True
+    if state in ("failed", "lost", "stopped"):
+        with st.container(border=True):
+            show_problem(job.error())
+            st.button("Close", key="close-asking", on_click=job.forget)
+    return False
 
 
 @st.cache_resource(max_entries=_REMEMBERED, show_spinner=False)

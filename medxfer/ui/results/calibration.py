@@ -17,6 +17,7 @@ from medxfer.paths import Workspace
 from medxfer.reports.blocks import interval, number
 from medxfer.runs.decisions import decide_temperature
 from medxfer.runs.results import load_predictions, saved_splits
+from medxfer.ui.people import who
 from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.lock import warn_of_change
@@ -171,7 +172,7 @@ def _draw_switch(result: Result) -> None:
         "point moves along.",
     )
     if wanted != on:
-        decide_temperature(place, run, on=wanted)
+        decide_temperature(place, run, on=wanted, by=who())
         st.rerun()
     if on and decided.temperature and decided.temperature.after_training:
         st.caption(

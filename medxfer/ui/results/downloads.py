@@ -17,6 +17,7 @@ from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.predictions import Predictions
 from medxfer.reports.exports import figure_html, table_csv
 from medxfer.reports.stamp import Stamp, stamp
+from medxfer.ui.people import noting
 from medxfer.ui.results.curves import precision_recall_figure, roc_figure
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import confusion_figure
@@ -37,11 +38,14 @@ def draw_downloads(result: Result, live: Live) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Tables (CSV)**", width=130)
         for title, table in tables(result, live).items():
-            _offer(title, f"{name}-{_slug(title)}.csv", "text/csv", _csv(table, marks[title]))
+            file = f"{name}-{_slug(title)}.csv"
+            made = noting(result.place, f"{title}, run {result.run.run}", _csv(table, marks[title]))
+            _offer(title, file, "text/csv", made)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Figures (HTML)**", width=130)
         for title, figure in figures(result, live).items():
-            page = _html(figure, title, marks[title])
+            thing = f"{title} (figure), run {result.run.run}"
+            page = noting(result.place, thing, _html(figure, title, marks[title]))
             _offer(title, f"{name}-{_slug(title)}.html", "text/html", page)
     st.caption(
         "For a PNG, use the camera above a figure. Each file says which run and images it is from."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -13,23 +11,22 @@ from medxfer.errors import MedxferError
 from medxfer.evaluation.estimate import Estimate
 from medxfer.evaluation.intervals import estimates
 from medxfer.evaluation.predictions import Predictions
-from medxfer.events import Tell
-from medxfer.paths import Workspace
 from medxfer.reports.blocks import interval
 from medxfer.reports.gathering import gaps
 from medxfer.runs.decision_log import By
 from medxfer.runs.decisions import judged, looks_at, open_elsewhere
 from medxfer.runs.external_record import External, holds_test, list_externals, load_external
-from medxfer.runs.matching import Matching, suggest
+from medxfer.runs.job import ask_external
+from medxfer.runs.matching import suggest
 from medxfer.ui.frame import show_problem
-from medxfer.ui.results.asking import ask_network
+from medxfer.ui.people import who
+from medxfer.ui.results.asking import begin, is_asked
 from medxfer.ui.results.figures import LABELS
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.lock import draw_unknown_looks
 from medxfer.ui.words import count, plain, split_word, when
 
 LEFT_OUT = "left out"
-ALL = "all"
 _PARTS = (None, Split.TEST, Split.VALIDATION, Split.TRAIN)
 
 
@@ -120,7 +117,7 @@ def _is_open(result: Result, record: External) -> bool:
         st.caption(f"{name}: {seen.sentence}.")
         key = f"{run}-look-{record.data}-{record.split}"
         if st.button("Look and count it", icon=":material/lock_open:", key=key):
-            open_elsewhere(place, run, record, By.PAGE)
+            open_elsewhere(place, run, record, By.PAGE, who())
             st.rerun()
     return False
 
@@ -165,22 +162,10 @@ def _draw_form(result: Result, others: list[str]) -> None:
             chosen[theirs] = None if picked == LEFT_OUT else picked
         if st.button(
             f"Evaluate on {plain(data)}", icon=":material/domain_add:", type="primary",
-            disabled=not any(chosen.values()),
+            disabled=not any(chosen.values()) or is_asked(result.place, result.run.run),
         ):  # fmt: skip
-            ask_network(partial(_evaluate, result.place, result.run.run, data, chosen, part))
-
-
-def _evaluate(
-    place: Workspace, run: str, data: str, matching: Matching, part: Split | None, tell: Tell
-) -> None:
-    """Ask the network, and count the look at the test part there, which is shown next."""
-    # Loads torch, which a page that only shows what is saved must not pay for.
-    from medxfer.runs.external import evaluate_external
-
-    evaluate_external(place, run, data, matching, part, tell)
-    record, answers = load_external(place, run, data, str(part) if part else ALL)
-    if holds_test(answers):
-        open_elsewhere(place, run, record, By.PAGE)
+            asked = (result.place, result.run.run, data, chosen, part)
+            begin(ask_external(*asked, by=who()))
 
 
 @st.cache_resource(max_entries=12, show_spinner="Computing 95 % intervals …")

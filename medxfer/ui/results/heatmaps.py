@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
 from medxfer.data.manifest import Manifest
 from medxfer.data.marks import marks_hash
 from medxfer.errors import MedxferError
-from medxfer.events import Tell
 from medxfer.reports.blocks import interval
 from medxfer.runs.heatmaps import kept, maps_needed
 from medxfer.runs.heatmaps import seconds as seconds_of
+from medxfer.runs.job import ask_heatmaps
 from medxfer.runs.worth import METHOD_NAMES, Checks, Dependence, OnMarks
 from medxfer.ui.data.table import manifest_for
 from medxfer.ui.frame import show_problem
-from medxfer.ui.results.asking import ask_network
+from medxfer.ui.results.asking import begin, is_asked
 from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.likeness import likeness_figure, likeness_table
@@ -67,19 +65,13 @@ def _offer(result: Result, manifest: Manifest) -> None:
     if st.button(
         f"Check this run's heatmaps (about {takes})", type="primary",
         icon=":material/fact_check:", key=f"{result.key}-check-heatmaps",
+        disabled=is_asked(result.place, result.run.run),
     ):  # fmt: skip
-        ask_network(partial(_check, result))
+        begin(ask_heatmaps(result.place, result.run.run, result.split))
     st.caption(
         f"On {result.split.words} images. It is made once and kept with the run; the report tells "
         "it too."
     )
-
-
-def _check(result: Result, tell: Tell) -> None:
-    # Loads torch, which a page that only shows what is saved must not pay for.
-    from medxfer.runs.checking import checked
-
-    checked(result.place, result.run.run, result.split, tell=tell)
 
 
 def _draw_checks(result: Result, checks: Checks) -> None:

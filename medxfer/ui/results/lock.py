@@ -9,6 +9,7 @@ from medxfer.paths import Workspace
 from medxfer.runs.decision_log import By
 from medxfer.runs.decisions import Decisions, Looks, open_test
 from medxfer.ui.frame import boundary, show_problem
+from medxfer.ui.people import who
 
 WHY = (
     "A test figure is honest as long as nothing was chosen by it. Settle on a run, a threshold and "
@@ -75,5 +76,5 @@ def confirm_opening(place: Workspace, runs: tuple[str, ...]) -> None:
         st.rerun()
     if buttons.button("Open and count it", type="primary", icon=":material/lock_open:"):
         for run in runs:
-            open_test(place, run, By.PAGE)
+            open_test(place, run, By.PAGE, who())
         st.rerun()

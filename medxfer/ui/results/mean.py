@@ -11,6 +11,7 @@ import streamlit as st
 from medxfer.events import Tell
 from medxfer.reports.exports import sheet_png
 from medxfer.runs.heatmaps import MOST_MEAN, seconds
+from medxfer.ui.people import noting
 from medxfer.ui.results.asking import ask_network, remembered
 from medxfer.ui.results.judging import Result
 from medxfer.ui.words import count, duration, plain
@@ -82,7 +83,10 @@ def _draw_made(result: Result, made: MeanOfClass, name: str) -> None:
         st.caption(plain(caption))
         st.download_button(
             "Download it (PNG)",
-            lambda: sheet_png(shown, f"{caption} {made.sentence}", result.mark),
+            noting(
+                result.place, f"mean heatmap, run {result.run.run}",
+                lambda: sheet_png(shown, f"{caption} {made.sentence}", result.mark),
+            ),
             file_name=f"{name}.png", mime="image/png", on_click="ignore",
             icon=":material/download:", key=f"{name}-download",
         )  # fmt: skip

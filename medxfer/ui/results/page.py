@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -14,9 +13,10 @@ from medxfer.paths import Workspace
 from medxfer.reports.circumstances import patients_known
 from medxfer.reports.stamp import stamp
 from medxfer.runs.decisions import decisions, looks
+from medxfer.runs.job import ask_predictions
 from medxfer.runs.results import saved_splits
 from medxfer.runs.summary import RunState, RunSummary
-from medxfer.ui.results.asking import ask_network
+from medxfer.ui.results.asking import begin, draw_asking, is_asked
 from medxfer.ui.results.calibration import draw_calibration
 from medxfer.ui.results.confusion import draw_confusion
 from medxfer.ui.results.curves import draw_curves
@@ -50,6 +50,7 @@ def draw_result(place: Workspace, run: RunSummary) -> None:
             icon=":material/warning:",
         )
     split = _choose_split(place, run)
+    draw_asking(place, run.run)
     acting = True
     if _is_saved(place, run, split):
         acting = _draw_part(place, run, split)
@@ -143,11 +144,11 @@ def _is_saved(place: Workspace, run: RunSummary, split: Split) -> bool:
         "be asked now.",
         icon=":material/info:",
     )
-    if st.button("Evaluate it now", type="primary", icon=":material/grid_on:"):
-        # Loads torch, which a page that only shows what is saved must not pay for.
-        from medxfer.runs.evaluate import evaluated
-
-        ask_network(partial(evaluated, place, run.run, split))
+    if st.button(
+        "Evaluate it now", type="primary", icon=":material/grid_on:",
+        disabled=is_asked(place, run.run),
+    ):  # fmt: skip
+        begin(ask_predictions(place, run.run, split))
     return False
 
 

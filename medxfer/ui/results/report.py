@@ -10,6 +10,7 @@ from medxfer.reports.blocks import Document
 from medxfer.reports.card import to_markdown
 from medxfer.reports.document import report
 from medxfer.reports.html import to_html
+from medxfer.ui.people import noting
 from medxfer.ui.results.downloads import draw_downloads
 from medxfer.ui.results.judging import Result
 from medxfer.ui.runs.live import EventTail
@@ -47,7 +48,9 @@ def _offer(
 ) -> None:
     run = result.run.run
     st.download_button(
-        title, lambda: write(report(result.place, run)), file_name=f"{run}-report.{ending}",
+        title,
+        noting(result.place, f"{title}, run {run}", lambda: write(report(result.place, run))),
+        file_name=f"{run}-report.{ending}",
         mime=kind, on_click="ignore", icon=":material/download:", key=f"{result.key}-{ending}",
         type="primary" if first else "secondary",
     )  # fmt: skip

@@ -9,6 +9,7 @@ import streamlit as st
 
 from medxfer.events import Tell
 from medxfer.reports.exports import sheet_png
+from medxfer.ui.people import noting
 from medxfer.ui.results.asking import ask_network, remembered
 from medxfer.ui.results.judging import Result
 from medxfer.ui.results.matrix import Cell
@@ -45,7 +46,11 @@ def _draw_made(result: Result, chosen: Cell, made: Sheet) -> None:
         st.caption(plain(caption))
         name = f"{result.key}-sheet-{chosen[0]}-{chosen[1]}"
         st.download_button(
-            "Download the sheet (PNG)", lambda: sheet_png(made.pixels, caption, result.mark),
+            "Download the sheet (PNG)",
+            noting(
+                result.place, f"sheet of heatmaps, run {result.run.run}",
+                lambda: sheet_png(made.pixels, caption, result.mark),
+            ),
             file_name=f"{name}.png", mime="image/png", on_click="ignore",
             icon=":material/download:", key=f"{name}-download",
         )  # fmt: skip

@@ -15,6 +15,7 @@ from medxfer.reports.blocks import interval
 from medxfer.reports.stamp import stamp
 from medxfer.runs.decisions import decide_operating_point, validation
 from medxfer.ui.frame import show_problem
+from medxfer.ui.people import who
 from medxfer.ui.results.abstaining import draw_sets, draw_uncertain
 from medxfer.ui.results.chart import draw_figure
 from medxfer.ui.results.deciding import decide_button
@@ -90,13 +91,13 @@ def _choose(result: Result, answers: Predictions) -> OperatingPoint | None:
     in_force = stored is not None and decided.threshold == point.threshold
     decide_button(
         "This operating point is in use" if in_force else "Use this operating point", decided,
-        lambda under: decide_operating_point(result.place, run, point, under=under),
+        lambda under: decide_operating_point(result.place, run, point, under=under, by=who()),
         kind="primary", icon=":material/check:", disabled=in_force, key=f"use-{run}",
     )  # fmt: skip
     if stored is not None:
         decide_button(
             "Call the most probable class again", decided,
-            lambda _: decide_operating_point(result.place, run, None),
+            lambda _: decide_operating_point(result.place, run, None, by=who()),
             kind="tertiary", key=f"call-most-probable-{run}",
         )  # fmt: skip
     if not in_force:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -27,7 +28,7 @@ STATE_WORDS = {
     RunState.FINISHED: "Finished",
     RunState.STOPPED: "Stopped",
     RunState.FAILED: "Failed",
-    RunState.LOST: "Lost",
+    RunState.LOST: "Needs attention",
 }
 
 
@@ -56,6 +57,18 @@ def run_label(run: RunSummary) -> str:
     return " · ".join(parts)
 
 
+def distinct_labels(runs: Sequence[RunSummary]) -> dict[str, str]:
+    """A line for each run, by its id; those that would read alike have the id behind it.
+
+    The browser answers with the line: two that are alike would open the wrong run.
+    """
+    labels = {run.run: run_label(run) for run in runs}
+    often = Counter(labels.values())
+    return {
+        run: label if often[label] == 1 else f"{label} · {run}" for run, label in labels.items()
+    }
+
+
 def choose_run(place: Workspace, *, with_model: bool) -> RunSummary | None:
     """The run named by `?run=`, else the newest one; None after saying why there is none.
 
@@ -81,7 +94,7 @@ def _named(wanted: str, runs: Sequence[RunSummary]) -> RunSummary | None:
 
 
 def _offer(chosen: RunSummary, offered: Sequence[RunSummary]) -> None:
-    labels = {run.run: run_label(run) for run in offered}
+    labels = distinct_labels(offered)
     key = "run-choice"
     # The address is what counts: a link to another run moves the box along.
     st.session_state[key] = chosen.run

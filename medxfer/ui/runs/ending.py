@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
-from medxfer.events import Failed
+from medxfer.events import Died, Failed, Paused
+from medxfer.executors.local import resume, why_not_resumed
 from medxfer.paths import Workspace
+from medxfer.runs.store import Run
 from medxfer.runs.summary import RunState, RunSummary
+from medxfer.ui.frame import boundary
 from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE
 from medxfer.ui.runs.delete import confirm_delete_run
 from medxfer.ui.runs.live import Live
 from medxfer.ui.words import count, duration, plain
 
 
-def draw_ending(place: Workspace, run: RunSummary, live: Live) -> None:
+def draw_ending(place: Workspace, run: Run, live: Live) -> None:
     """The state, what came of the run, and the way on."""
-    _badge(run.state)
-    if run.state is RunState.FAILED:
-        _draw_failure(run, live)
-    elif run.state is RunState.LOST:
-        _draw_loss(live)
-    else:
-        st.markdown(_sentence(run, live))
-    _draw_best(run, live)
+    line = run.summary
+    _badge(line.state)
+    match line.state:
+        case RunState.FAILED:
+            _draw_failure(line, live)
+        case RunState.LOST:
+            _draw_loss(live)
+        case RunState.PAUSED:
+            _draw_pause(line, live)
+        case RunState.CANCELLED:
+            st.markdown(_cancelled(live))
+        case _:
+            st.markdown(_sentence(line, live))
+    _draw_best(line, live)
     with st.container(horizontal=True):
         _draw_ways_on(place, run)
 
 
-def _draw_ways_on(place: Workspace, run: RunSummary) -> None:
-    failed = run.state in (RunState.FAILED, RunState.LOST)
-    if failed and st.button("Start a new run", type="primary", icon=":material/model_training:"):
-        st.switch_page(NEW_PAGE, query_params={"data": run.data})
-    if run.has_model and st.button(
+def _draw_ways_on(place: Workspace, run: Run) -> None:
+    """One main button: what a person in this state most likely wants next."""
+    line = run.summary
+    can_go_on = why_not_resumed(place, run) is None
+    stands_still = line.state is RunState.FAILED or line.state.can_go_on
+    going_on = can_go_on and stands_still
+    if going_on:
+        _draw_continue(place, line, "Continue", "primary")
+    if stands_still and st.button(
+        "Start a new run",
+        type="secondary" if going_on else "primary",
+        icon=":material/model_training:",
+    ):
+        st.switch_page(NEW_PAGE, query_params={"data": line.data})
+    if line.has_model and st.button(
         "See the results",
-        type="secondary" if failed else "primary",
+        type="secondary" if stands_still else "primary",
         icon=":material/grid_on:",
     ):
-        st.switch_page(RESULT_PAGE, query_params={"run": run.run})
+        st.switch_page(RESULT_PAGE, query_params={"run": line.run})
+    if can_go_on and not going_on:
+        _draw_continue(place, line, "Continue training", "secondary")
     if st.button("Delete this run", type="tertiary", icon=":material/delete:"):
-        confirm_delete_run(place, run)
+        confirm_delete_run(place, line)
+
+
+def _draw_continue(
+    place: Workspace, run: RunSummary, label: str, kind: Literal["primary", "secondary"]
+) -> None:
+    def go_on() -> None:
+        # The next drawing finds it waiting; what cannot be done is said there.
+        with boundary():
+            resume(place, run.run)
+
+    st.button(
+        label,
+        type=kind,
+        icon=":material/resume:",
+        key="run-continue",
+        on_click=go_on,
+        help="It goes on from its last saved epoch when its turn comes."
+        if run.epochs
+        else "It begins when its turn comes.",
+    )
 
 
 def _badge(state: RunState) -> None:
@@ -54,7 +97,7 @@ def _badge(state: RunState) -> None:
         case RunState.FAILED:
             st.badge("Failed", icon=":material/error:", color="red")
         case RunState.LOST:
-            st.badge("Lost", icon=":material/link_off:", color="red")
+            st.badge("Needs attention", icon=":material/link_off:", color="red")
         case RunState.WAITING | RunState.RUNNING:
             st.badge("Under way", icon=":material/play_circle:", color="green")
 
@@ -86,17 +129,36 @@ def _draw_failure(run: RunSummary, live: Live) -> None:
 
 
 def _draw_loss(live: Live) -> None:
-    done = (
-        f"{count(len(live.epochs), 'epoch')} had been completed."
-        if live.epochs
-        else "No epoch had been completed."
-    )
-    st.error(
-        "**The process that trained this run is gone.** It did not say why: the computer may "
-        f"have been switched off, or the memory may have run out. {done}\n\n"
-        "Start it again; a smaller batch needs less memory.",
-        icon=":material/link_off:",
-    )
+    died = live.ending if isinstance(live.ending, Died) else None
+    problem = died.problem if died else (
+        "The process that trained this run is gone. It did not say why: the computer may have been "
+        "switched off, or the memory may have run out."
+    )  # fmt: skip
+    text = f"**{plain(problem)}** {_done(live)}"
+    if died and died.remedy:
+        text += f"\n\n{plain(died.remedy)}"
+    st.error(text, icon=":material/link_off:")
+
+
+def _draw_pause(run: RunSummary, live: Live) -> None:
+    paused = live.ending if isinstance(live.ending, Paused) else None
+    problem = paused.problem if paused else run.problem or "The run stands still."
+    text = f"**{plain(problem)}** {_done(live)}"
+    if paused and paused.remedy:
+        text += f"\n\n{plain(paused.remedy)}"
+    st.warning(text, icon=":material/pause_circle:")
+
+
+def _cancelled(live: Live) -> str:
+    if live.started is None:
+        return "It was taken out of the queue before it began."
+    return f"It was taken out of the queue before it went on. {_done(live)}"
+
+
+def _done(live: Live) -> str:
+    if not live.epochs:
+        return "No epoch had been completed."
+    return f"{count(len(live.epochs), 'epoch')} had been completed."
 
 
 def _draw_best(run: RunSummary, live: Live) -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from medxfer.paths import Workspace
+from medxfer.runs.queue import waiting
 from medxfer.runs.store import list_runs
-from medxfer.runs.summary import RunSummary
+from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.frame import boundary
 from medxfer.ui.runs.choice import (
     NEW_PAGE,
@@ -19,29 +20,37 @@ from medxfer.ui.runs.choice import (
     strategy_word,
     weights_word,
 )
+from medxfer.ui.runs.waiting import draw_no_worker
 from medxfer.ui.words import count, duration
 
 _REFRESH_SECONDS = 5
 _EVERYTHING = "All data sets"
 
 
-def runs_table(runs: Sequence[RunSummary]) -> pd.DataFrame:
-    """One row a run, in words; the order is kept."""
+def runs_table(runs: Sequence[RunSummary], queue: Sequence[str] = ()) -> pd.DataFrame:
+    """One row a run, in words; the order is kept. `queue` are the waiting runs, next one first."""
     return pd.DataFrame(
         {
-            "State": [STATE_WORDS[run.state] for run in runs],
+            "State": [_state(run, queue) for run in runs],
             "Data set": [run.data for run in runs],
             "Validation AUROC": [run.validation.get("auroc") for run in runs],
             "Network": [f"ResNet-{run.depth}" for run in runs],
             "Strategy": [strategy_word(run.strategy) for run in runs],
             "Weights": [weights_word(run.weights) for run in runs],
             "Epochs": [run.epochs for run in runs],
-            "Started": [run.created for run in runs],
+            "Created": [run.created for run in runs],
             "Took": [duration(run.seconds) if run.seconds else "" for run in runs],
             "Note": [run.note for run in runs],
             "Run": [run.run for run in runs],
         }
     )
+
+
+def _state(run: RunSummary, queue: Sequence[str]) -> str:
+    word = STATE_WORDS[run.state]
+    if run.state is RunState.WAITING and run.run in queue:
+        return f"{word}, number {queue.index(run.run) + 1}"
+    return word
 
 
 def draw_runs(place: Workspace) -> None:
@@ -61,14 +70,16 @@ def draw_runs(place: Workspace) -> None:
 
 @boundary()
 def _draw_table(place: Workspace) -> None:
-    runs = list_runs(place)
+    runs, order = list_runs(place), waiting(place)
+    if order:
+        draw_no_worker(place)
     names = sorted({run.data for run in runs})
     if len(names) > 1:
         chosen = st.selectbox("Data set", [_EVERYTHING, *names], key="runs-data", width=320)
         runs = [run for run in runs if chosen in (_EVERYTHING, run.data)]
     st.caption(f"{count(len(runs), 'run')}. Select a row to open the run.")
     table = st.dataframe(
-        runs_table(runs),
+        runs_table(runs, order),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
@@ -84,9 +95,9 @@ def _draw_table(place: Workspace) -> None:
 
 def _columns() -> dict[str, Any]:
     return {
-        "State": st.column_config.TextColumn(width="small"),
+        "State": st.column_config.TextColumn(width=150),
         "Validation AUROC": st.column_config.NumberColumn(format="%.3f", help="Of the best epoch"),
         "Epochs": st.column_config.NumberColumn(help="Epochs done", width="small"),
-        "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         "Took": st.column_config.TextColumn(width="small"),
     }

@@ -56,6 +56,8 @@ class Live:
     notes: list[Note] = field(default_factory=list)
     fitted: Fitted | None = None
     predictions: list[PredictionsSaved] = field(default_factory=list)
+    deaths: list[Died] = field(default_factory=list)
+    """Of its processes that ended without a word."""
     ending: Finished | Stopped | Failed | Paused | Died | Cancelled | None = None
 
     def add(self, event: Event) -> None:  # noqa: C901  (one line a kind)
@@ -84,6 +86,7 @@ class Live:
                 pass  # stands in `latest` for as long as it matters
             case Finished() | Stopped() | Failed() | Paused() | Died() | Cancelled():
                 self.ending, self.progress = event, None
+                self.deaths += [event] if isinstance(event, Died) else []
 
     def _take_back(self, epoch: int) -> None:
         """What was told of epochs after this one is told again."""

@@ -7,15 +7,18 @@ from pathlib import Path
 import streamlit as st
 
 from medxfer.data.manifest import Split
-from medxfer.events import Preparing
+from medxfer.events import Died, Preparing
+from medxfer.executors import local, presence
 from medxfer.paths import Workspace
-from medxfer.runs.store import Run, load_run, request_stop
+from medxfer.runs import queue
+from medxfer.runs.store import Run, load_run
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.frame import boundary
 from medxfer.ui.runs.charts import draw_training
 from medxfer.ui.runs.ending import draw_ending
 from medxfer.ui.runs.live import EventTail, Live, state_now
 from medxfer.ui.runs.settings import draw_settings
+from medxfer.ui.runs.waiting import draw_waiting
 from medxfer.ui.words import duration, number, plain, size, split_word
 
 _REFRESH_SECONDS = 1.5
@@ -28,11 +31,12 @@ def draw_run(place: Workspace, summary: RunSummary) -> None:
     """The whole run; while it is going on, its moving part refreshes itself."""
     run = load_run(place, summary.run)
     tail = _tail(run.paths.events)
-    if state_now(tail, run.paths, summary.created).ended:
+    state = state_now(tail, run.paths, summary.created)
+    if state.ended and not _is_looked_into(place, summary.run, state, tail.live):
         live = tail.read()
-        draw_ending(place, run.summary, live)
+        draw_ending(place, run, live)
         _draw_curves(live, summary.run, ended=True)
-        _draw_notes(live)
+        _draw_notes(live, ended=True)
     else:
         st.fragment(_draw_moving, run_every=_REFRESH_SECONDS)(place, run)
     draw_settings(run, tail.live)
@@ -42,15 +46,23 @@ def draw_run(place: Workspace, summary: RunSummary) -> None:
 def _draw_moving(place: Workspace, run: Run) -> None:
     tail = _tail(run.paths.events)
     state = state_now(tail, run.paths, run.summary.created)
+    if _is_looked_into(place, run.summary.run, state, tail.live):
+        st.badge("Interrupted", icon=":material/link_off:", color="orange")
+        st.markdown("Its process has ended without a word. The worker finds out why.")
+        return
     if state.ended:
         # The last refresh: the page is drawn once more, whole, and then stands still.
         st.rerun()
+    if state is RunState.WAITING and run.paths.queued.exists():
+        draw_waiting(place, run.summary.run)
+        _draw_notes(tail.live, ended=False)
+        return
     stopping = run.paths.stop_request.exists()
     _draw_state(state, tail.live, stopping)
     _draw_progress(tail.live, stopping)
     _draw_stop(place, run.summary.run, tail.live, stopping)
     _draw_curves(tail.live, run.summary.run, ended=False)
-    _draw_notes(tail.live)
+    _draw_notes(tail.live, ended=False)
 
 
 def _tail(events: Path) -> EventTail:
@@ -61,13 +73,22 @@ def _tail(events: Path) -> EventTail:
     return tail
 
 
+def _is_looked_into(place: Workspace, run: str, state: RunState, live: Live) -> bool:
+    """Whether the supervisor is about to tell how the run's process ended, or to start another."""
+    if state is not RunState.LOST or isinstance(live.ending, Died):
+        return False
+    return presence.is_alive(place) and any(job.run == run for job in queue.jobs(place))
+
+
 def _draw_state(state: RunState, live: Live, stopping: bool) -> None:
     if _is_evaluated(live):
         st.badge("Evaluating", icon=":material/grid_on:", color="blue")
     elif stopping:
         st.badge("Stopping", icon=":material/stop_circle:", color="orange")
-    elif state is RunState.WAITING or live.started is None:
+    elif state is RunState.WAITING:
         st.badge("Waiting", icon=":material/hourglass:", color="gray")
+    elif live.started is None or live.ending is not None:
+        st.badge("Starting", icon=":material/hourglass:", color="blue")
     elif live.preparing:
         st.badge("Preparing", icon=":material/inventory_2:", color="blue")
     else:
@@ -82,8 +103,8 @@ def _draw_progress(live: Live, stopping: bool) -> None:
         return
     if stopping:
         return
-    if live.started is None:
-        st.progress(0.0, text="Loading the image list and the network.")
+    if live.started is None or live.ending is not None:
+        st.progress(live.fraction, text="Loading the image list and the network.")
         return
     st.progress(live.fraction, text=_overall(live))
     progress = live.progress
@@ -182,7 +203,7 @@ def _draw_stop(place: Workspace, run: str, live: Live, stopping: bool) -> None:
 
 
 def _stop(place: Workspace, run: str) -> None:
-    request_stop(place, run)
+    local.stop(place, run)
 
 
 def _draw_curves(live: Live, run: str, *, ended: bool) -> None:
@@ -204,7 +225,13 @@ def _draw_curves(live: Live, run: str, *, ended: bool) -> None:
         )
 
 
-def _draw_notes(live: Live) -> None:
+def _draw_notes(live: Live, *, ended: bool) -> None:
+    for death in live.deaths:
+        if not ended or death is not live.ending:
+            st.warning(
+                f"**This run was interrupted.** {plain(death.problem)}",
+                icon=":material/warning:",
+            )
     for note in live.notes:
         if note.level == "warning":
             st.warning(plain(note.text), icon=":material/warning:")

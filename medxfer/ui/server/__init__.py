@@ -1,0 +1,1 @@
+"""What stands between the network and the pages: who may reach them, and what answers carry."""
