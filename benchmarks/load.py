@@ -32,15 +32,14 @@ from pathlib import Path
 import psutil
 
 from benchmarks.beside import PAGES, PATIENCE, cpu_of, prepared, serving, training
+from benchmarks.listing import EPOCHS, RUNS, fill
 from benchmarks.load_table import QUIET, Measured, share_at, table
-from benchmarks.many_runs import make_runs
 from benchmarks.visitor import Answer, Visitor, visiting
 from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
 
 _OF_A_RUN = ("run", "result", "scan")
 _OPEN_PAGES, _PEOPLE, _THINKING = 20, 10, (4.0, 6.0)
-_RUNS, _EPOCHS = 1000, 200
 
 
 def main() -> None:
@@ -134,12 +133,12 @@ async def _turn_to(visitor: Visitor, page: str, run: str) -> None:
 def _list(workspace: Workspace, measured: Measured, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         many = Workspace.find(Path(folder) / "many")
-        make_runs(many, _RUNS, _EPOCHS)
+        fill(many, RUNS, EPOCHS)
         for kind in ("list_runs, no index", "list_runs", "list_runs"):
             if kind != "list_runs":
                 _without_index(many)
             begin = time.perf_counter()
-            if len(list_runs(many)) != _RUNS:
+            if len(list_runs(many)) != RUNS:
                 raise RuntimeError("not all runs are listed")
             measured.seconds.setdefault(kind, []).append(time.perf_counter() - begin)
 

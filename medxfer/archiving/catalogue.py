@@ -21,9 +21,11 @@ LIMITS = Limits(entries=2_000_000, total=4 * 2**40, file=64 * 2**30, twins=True)
 """Of an archive of medxfer's own, whose entries are stored as they are: it cannot unpack to more
 than it takes."""
 DATASETS, RUNS, WEIGHTS = "datasets", "runs", "weights"
-OPENINGS, ACTIVITY, SECRET = "openings.jsonl", "activity.jsonl", "secret"
+OPENINGS, SECRET = "openings.jsonl", "secret"
+ACTIVITY, COUNT = "activity.jsonl", "activity.count"
+"""The log of who did what, and the count that shows whether its end is missing."""
 _FOLDERS = {DATASETS: "data set", RUNS: "run"}
-_SINGLE = {OPENINGS, ACTIVITY, SECRET}
+_SINGLE = {OPENINGS, ACTIVITY, COUNT, SECRET}
 _LARGEST = 1 << 30
 """Bytes of a catalogue: several million files."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from medxfer.activity import verify
 from medxfer.archiving import indexing
 from medxfer.archiving.inspecting import look_at_run
+from medxfer.archiving.merging import others_logs
 from medxfer.archiving.weights import weights_fault
 from medxfer.data.info import read_info
 from medxfer.data.library import load_corrections, load_manifest
 from medxfer.data.manifest import Manifest
 from medxfer.data.pseudonyms import secret_of
-from medxfer.errors import DataError, MedxferError
+from medxfer.errors import DataError, MedxferError, WorkspaceError
 from medxfer.events import Tell
 from medxfer.files import sha256_of
 from medxfer.paths import DatasetPaths, Workspace
@@ -62,7 +64,7 @@ def check(workspace: Workspace, *, repair: bool = False, tell: Tell = lambda *_:
             made.checked["weights"] += 1
             if (fault := weights_fault(path)) is not None:
                 made.add(f"weights {path.name}", fault)
-    for what, error in _rest(workspace):
+    for what, error in (*_rest(workspace), *_logs(workspace)):
         made.add(what, error)
     try:
         made.mended += indexing.rebuild(workspace, repair=repair)
@@ -136,6 +138,19 @@ def _rest(workspace: Workspace) -> Iterator[tuple[str, MedxferError]]:
             secret_of(workspace.secret)
         except MedxferError as error:
             yield "secret", error
+
+
+def _logs(workspace: Workspace) -> Iterator[tuple[str, MedxferError]]:
+    """Faults of the logs of who did what: of this machine, and of those whose archives came."""
+    for place in (workspace, *others_logs(workspace)):
+        for problem in verify(place):
+            name = place.activity.relative_to(workspace.root)
+            yield (
+                "activity",
+                WorkspaceError(
+                    f"{name}: {problem}", "Put activity.jsonl and activity.count back from a copy."
+                ),
+            )
 
 
 def _counted(files: list[str], fault: str) -> str:

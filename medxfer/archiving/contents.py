@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medxfer import lock
-from medxfer.archiving.catalogue import ACTIVITY, DATASETS, OPENINGS, RUNS, SECRET, WEIGHTS
+from medxfer.archiving.catalogue import (
+    ACTIVITY,
+    COUNT,
+    DATASETS,
+    OPENINGS,
+    RUNS,
+    SECRET,
+    WEIGHTS,
+)
 from medxfer.data.info import OWN_FILES, encoded, read_info
 from medxfer.data.library import load_manifest
 from medxfer.errors import DataError, RunError, WorkspaceError
@@ -77,9 +85,10 @@ def gather(workspace: Workspace, *, images: bool = True, secret: bool = False) -
     for path in sorted(workspace.weights.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             _add(found, f"{WEIGHTS}/{path.name}", path)
-    for path, name in ((workspace.openings, OPENINGS), (workspace.activity, ACTIVITY)):
-        if path.is_file():
-            _add(found, name, path)
+    # the count first: a log may be longer than its count, and not shorter
+    for name in (OPENINGS, COUNT, ACTIVITY):
+        if (workspace.root / name).is_file():
+            _add(found, name, workspace.root / name)
     if secret and workspace.secret.is_file():
         _add(found, SECRET, workspace.secret)
         found.cautions.append(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from medxfer import lock
 from medxfer.errors import EvaluationError, MedxferError, RunError, WeightsError
 from medxfer.evaluation.predictions import Predictions
@@ -56,6 +58,8 @@ def _records(paths: RunPaths, run: str) -> Iterator[WeightsError]:
         except (OSError, ValueError):
             yield WeightsError(f"{shown} of run {run} is damaged.", _FROM_A_COPY)
             continue
+        if record.name == "state.json" and not _is_sealed(record):
+            yield WeightsError(f"{shown} of run {run} is damaged.", _FROM_A_COPY)
         for name, sha256 in recorded(values, f"{record.stem}.safetensors"):
             file = record.with_name(name)
             if not file.is_file():
@@ -70,6 +74,16 @@ def _records(paths: RunPaths, run: str) -> Iterator[WeightsError]:
                     "the one recorded when it was saved.",
                     _FROM_A_COPY,
                 )
+
+
+def _is_sealed(record: Path) -> bool:
+    """Whether what a run goes on by still is what was written."""
+    from medxfer.training.saves import StateRecord  # torch takes seconds to import
+
+    try:
+        return StateRecord.model_validate_json(record.read_bytes()).whole
+    except ValidationError:
+        return False
 
 
 def recorded(values: Any, namesake: str) -> Iterator[tuple[str, str]]:

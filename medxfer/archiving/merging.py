@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medxfer.archiving.catalogue import ACTIVITY, OPENINGS, SECRET
+from medxfer.archiving.catalogue import ACTIVITY, COUNT, OPENINGS, SECRET
 from medxfer.files import sha256_of
 from medxfer.paths import Workspace
 from medxfer.runs.decision_log import keep_openings
 
-_DIGITS = 12
+_OTHERS, _DIGITS = "activity-", 12
 
 
 def merge(workspace: Workspace, folder: Path) -> tuple[str, ...]:
     """Take these files from where an archive was unpacked; sentences on what came of it."""
     found = [
-        _activity(workspace, folder / ACTIVITY),
+        _activity(workspace, folder),
         _secret(workspace, folder / SECRET),
     ]
     if (folder / OPENINGS).is_file():
@@ -23,16 +23,26 @@ def merge(workspace: Workspace, folder: Path) -> tuple[str, ...]:
     return tuple(note for note in found if note)
 
 
-def _activity(workspace: Workspace, log: Path) -> str:
-    """A log of who did what stays whole, since its lines are chained: beside the one here."""
+def others_logs(workspace: Workspace) -> list[Workspace]:
+    """The logs of who did what on other machines, each as in a workspace of its own."""
+    return [Workspace(path) for path in sorted(workspace.root.glob(f"{_OTHERS}*"))]
+
+
+def _activity(workspace: Workspace, folder: Path) -> str:
+    """Keep a log of who did what beside the one here, whole, since its lines are chained."""
+    log = folder / ACTIVITY
     if not log.is_file():
         return ""
-    digest = sha256_of(log)
-    kept = workspace.root / f"activity-{digest[:_DIGITS]}.jsonl"
+    kept = workspace.root / f"{_OTHERS}{sha256_of(log)[:_DIGITS]}"
     if kept.exists() or _begins_with(workspace.activity, log):
         return ""
-    log.rename(kept)
-    return f"The log of who did what on the other machine is kept as {kept.name}."
+    made = folder / kept.name
+    made.mkdir()
+    for file in (log, folder / COUNT):
+        if file.is_file():
+            file.rename(made / file.name)
+    made.rename(kept)
+    return f"The log of who did what on the other machine is kept in the folder {kept.name}."
 
 
 def _begins_with(path: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from medxfer.activity import IMPORTED, local_user, note
 from medxfer.archiving.checking import check as checked
 from medxfer.archiving.exporting import export as exported
 from medxfer.archiving.importing import Placed, import_archive
@@ -42,6 +43,7 @@ def export(session: Session, file: Path, without_images: bool, with_secret: bool
     made = exported(
         session.workspace, file, images=not without_images, secret=with_secret, tell=_Steps()
     )
+    note(session.workspace, local_user(), "exported", "workspace")
     for sentence in (*made.left_out, *made.cautions):
         say(f"Note: {sentence}")
     values = asdict(made) | {"path": str(made.path)}
@@ -57,6 +59,9 @@ def export(session: Session, file: Path, without_images: bool, with_secret: bool
 def import_(session: Session, file: Path, rename: bool) -> None:
     """Take in everything of an archive that is not here yet."""
     made = import_archive(session.workspace, file, rename=rename, tell=_Steps())
+    for placed in made.placed:
+        if placed.outcome != "skipped":
+            note(session.workspace, local_user(), IMPORTED, f"{placed.kind} {placed.now}")
     for sentence in (*made.left_out, *made.notes):
         say(f"Note: {sentence}")
     lines = [_line(placed) for placed in made.placed]

@@ -1,7 +1,7 @@
 """Patients of DICOM files under other names: the same patient is found again, and not known.
 
-The names are keyed hashes (HMAC-SHA-256). Without the key, which never leaves the workspace, a
-list of all possible patient ids does not help anyone to find out who is who.
+The names are keyed hashes (HMAC-SHA-256). Without the key, which leaves the workspace only when
+a person asks for it, a list of all possible patient ids does not help to find out who is who.
 """
 
 from __future__ import annotations

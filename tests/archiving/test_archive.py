@@ -15,6 +15,7 @@ from begun import begin
 from recorded import make, make_data, make_run
 
 from medxfer import lock
+from medxfer.activity import note
 from medxfer.archiving import exporting
 from medxfer.archiving.catalogue import NAME
 from medxfer.archiving.checking import check
@@ -81,7 +82,7 @@ def test_everything_is_taken_and_what_is_being_done_is_not(
 ) -> None:
     made = make(workspace, tmp_path / "pictures")
     (workspace.weights / "mine.safetensors").write_bytes(b"weights")
-    workspace.activity.write_text('{"who": "me"}\n')
+    note(workspace, "me", "imported", "data set lungs")
     (workspace.bin / "old").mkdir(parents=True)
     (workspace.bin / "old" / "deleted.txt").write_text("x")
     paths = workspace.run(made.run)
@@ -103,8 +104,11 @@ def test_everything_is_taken_and_what_is_being_done_is_not(
     here, there = contents(paths.root), contents(other.run(made.run).root)
     del here["stop"]
     assert here == there
-    [log] = other.root.glob("activity-*.jsonl")
+    [log] = other.root.glob("activity-*/activity.jsonl")
     assert log.read_bytes() == workspace.activity.read_bytes()
+    assert not [fault for fault in check(other).faults if fault.what == "activity"]
+    log.write_bytes(log.read_bytes().replace(b"lungs", b"LUNGS"))
+    assert [fault.what for fault in check(other).faults if fault.what == "activity"]
     assert not list(other.staging.iterdir())
 
 

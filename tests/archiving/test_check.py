@@ -16,6 +16,7 @@ from PIL import Image
 from recorded import answers
 
 from medxfer import lock
+from medxfer.activity import note
 from medxfer.archiving.checking import Checkup, check
 from medxfer.cli.main import medxfer
 from medxfer.config import TrainConfig
@@ -51,6 +52,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
         next(paths.checkpoints.glob("*.safetensors")), workspace.weights / "mine.safetensors"
     )
     workspace.openings.write_text("")
+    note(workspace, "me", "imported", "data set small")
+    note(workspace, "me", "exported", "workspace")
     list_runs(workspace)
     return workspace, run
 
@@ -115,6 +118,8 @@ def test_a_whole_workspace_has_no_fault(whole: tuple[Workspace, str]) -> None:
         ("runs/*/checkpoints/epoch-*.safetensors", "run", "checkpoints/epoch-0001.safetensors"),
         ("runs/*/predictions/test.parquet", "run", "predictions/test.parquet"),
         ("runs/*/decisions.jsonl", "run", "decisions.jsonl"),
+        ("activity.jsonl", "activity", "activity.jsonl"),
+        ("activity.count", "activity", "activity.count"),
     ],
 )
 def test_each_kind_of_file_is_named_when_it_is_damaged(
@@ -132,6 +137,13 @@ def test_each_kind_of_file_is_named_when_it_is_damaged(
     if not (damage is Path.unlink and path.name == "config.json"):
         assert named in told(made)
     assert all(fault.remedy for fault in made.faults)
+
+
+def test_what_a_run_goes_on_by_is_checked_by_its_seal(whole: tuple[Workspace, str]) -> None:
+    workspace, run = whole
+    (workspace.run(run).checkpoints / "state.json").write_text('{"seal": "not that"}')
+    [fault] = check(workspace).faults
+    assert (fault.what, "state.json" in fault.problem) == (f"run {run}", True)
 
 
 def test_cut_weights_and_a_strange_secret_are_named(whole: tuple[Workspace, str]) -> None:
