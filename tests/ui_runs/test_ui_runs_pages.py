@@ -384,7 +384,7 @@ def test_deleting_a_run_asks_first(home: Workspace, open_page: Open) -> None:
     dialog.button[1].click().run()
     assert not list_runs(home)
     app.session_state["deleted"] = dialog.session_state["deleted"]
-    assert app.run().toast[0].value == "The run was deleted."
+    assert app.run().toast[0].value == "The run was deleted. It stays in the bin for 7 days."
     assert not app.run().toast
 
 
