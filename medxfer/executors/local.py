@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from medxfer import lock
+from medxfer.activity import local_user, note
 from medxfer.config import TrainConfig
 from medxfer.errors import RunError
 from medxfer.events import Cancelled, Fitted, Stopped
@@ -31,8 +32,10 @@ def start(
     Raises:
         WorkspaceError: the queue cannot be written; no run was made.
     """
-    run, _ = create_run(workspace, config, request_id, queued=True, by=by)
+    run, is_new = create_run(workspace, config, request_id, queued=True, by=by)
     wake(workspace)
+    if is_new:
+        note(workspace, by or local_user(), "started", f"run {run} on {config.data}")
     return run
 
 
@@ -46,6 +49,7 @@ def resume(workspace: Workspace, run: str, by: str = "") -> None:
     paths = load_run(workspace, run).paths
     with index.changing(workspace.index) as connection:
         loaded = load_run(workspace, run)  # nobody else queues it from here on
+        stood_still = loaded.summary.state.ended
         if loaded.summary.state.ended:
             if reason := why_not_resumed(workspace, loaded):
                 raise reason
@@ -55,6 +59,8 @@ def resume(workspace: Workspace, run: str, by: str = "") -> None:
             queue.mark(paths, by)
             queue.add(connection, run, loaded.config.device, by)
     wake(workspace)
+    if stood_still:
+        note(workspace, by or local_user(), "continued", f"run {run}")
 
 
 def why_not_resumed(workspace: Workspace, run: Run) -> RunError | None:
@@ -86,7 +92,7 @@ def why_not_resumed(workspace: Workspace, run: Run) -> RunError | None:
     return None
 
 
-def stop(workspace: Workspace, run: str) -> RunState:
+def stop(workspace: Workspace, run: str, by: str = "") -> RunState:
     """End a run and keep what it learned; the state it has now.
 
     A waiting run is taken out of the queue. One under way is asked to stop at its next batch. One
@@ -96,7 +102,15 @@ def stop(workspace: Workspace, run: str) -> RunState:
     Raises:
         RunError: it is unknown.
     """
-    state = load_run(workspace, run).summary.state
+    before = load_run(workspace, run).summary.state
+    after = _stopped(workspace, run, before)
+    if not before.ended or after is not before:
+        what = "cancelled" if after is RunState.CANCELLED else "stopped"
+        note(workspace, by or local_user(), what, f"run {run}")
+    return after
+
+
+def _stopped(workspace: Workspace, run: str, state: RunState) -> RunState:
     if state is RunState.WAITING and queue.cancel(workspace, run):
         return RunState.CANCELLED
     if state in (RunState.PAUSED, RunState.LOST):

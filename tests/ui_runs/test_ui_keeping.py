@@ -65,7 +65,7 @@ def _restore_under_another_name() -> None:
 
 def test_a_taken_name_is_asked_for(made: Made, tmp_path: Path) -> None:
     remove_dataset(made.workspace, made.data, by="ann@clinic.example")
-    dialog = AppTest.from_function(_restore_under_another_name).run()
+    dialog = AppTest.from_function(_restore_under_another_name, default_timeout=60).run()
     assert dialog.text_input[0].value == "lungs restored"
     dialog.button[0].click().run()
     assert [info.name for info in list_datasets(made.workspace)] == ["lungs restored"]
@@ -83,10 +83,10 @@ def _delete() -> None:
 def test_a_run_in_use_is_not_offered_for_deletion(made: Made) -> None:
     place = made.workspace
     with using(place, place.run(made.run).root, "a scan is being explained with it"):
-        dialog = AppTest.from_function(_delete).run()
+        dialog = AppTest.from_function(_delete, default_timeout=60).run()
         assert "a scan is being explained with it" in dialog.warning[0].value
         assert not dialog.button
-    dialog = AppTest.from_function(_delete).run()
+    dialog = AppTest.from_function(_delete, default_timeout=60).run()
     dialog.checkbox[0].check().run()
     dialog.button[1].click().run()
     assert contents(place) == []
@@ -156,7 +156,7 @@ def test_a_weights_file_elsewhere_is_not_named(
 ) -> None:
     assert home
     monkeypatch.setenv(ROOTS_VARIABLE, str(tmp_path))
-    app = AppTest.from_function(_name_a_file).run()
+    app = AppTest.from_function(_name_a_file, default_timeout=60).run()
     app.text_input(key="weights-file").input("/etc/passwd").run()
     assert "outside of the folders" in app.warning[0].value
     assert app.text[0].value == "chosen:"
@@ -168,3 +168,23 @@ def plain_id(run: str) -> str:
     from medxfer.ui.words import plain
 
     return plain(run)
+
+
+def test_starting_stopping_and_going_on_are_noted_once_each(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medxfer.config import TrainConfig
+    from medxfer.executors import local
+
+    monkeypatch.setattr(local, "wake", lambda _: None)
+    place, by = made.workspace, "ann@clinic.example"
+    config = TrainConfig(data=made.data, weights="none")
+    run = local.start(place, config, request_id="one press", by=by)
+    assert local.start(place, config, request_id="one press", by=by) == run
+    local.stop(place, run, by=by)
+    local.stop(place, run, by=by)
+    local.resume(place, run, by="bob@clinic.example")
+    local.resume(place, run, by="bob@clinic.example")
+    assert [(act.who, act.what) for act in acts(place)] == [
+        ("bob@clinic.example", "continued"), (by, "cancelled"), (by, "started"),
+    ]  # fmt: skip

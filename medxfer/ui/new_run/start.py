@@ -12,6 +12,7 @@ from medxfer.paths import Workspace
 from medxfer.training.plan import STRATEGIES
 from medxfer.training.preflight import check
 from medxfer.ui.new_run.form import WEIGHTS_MISSING, Chosen
+from medxfer.ui.people import who
 from medxfer.ui.runs.choice import RUN_PAGE, weights_word
 from medxfer.ui.words import count, duration, plain, size
 
@@ -59,6 +60,6 @@ def _start(place: Workspace, config: TrainConfig) -> None:
     request = st.session_state.setdefault(_REQUEST, token_hex(16))
     with st.spinner("Checking images and space …"):
         check(place, config, fetch=False)  # weights that must be fetched are left to the run
-        run = start(place, config, request_id=request)
+        run = start(place, config, request_id=request, by=who())
     st.session_state.pop(_REQUEST, None)
     st.switch_page(RUN_PAGE, query_params={"run": run})

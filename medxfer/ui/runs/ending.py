@@ -12,6 +12,7 @@ from medxfer.paths import Workspace
 from medxfer.runs.store import Run
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.frame import boundary
+from medxfer.ui.people import who
 from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE
 from medxfer.ui.runs.delete import confirm_delete_run
 from medxfer.ui.runs.live import Live
@@ -70,7 +71,7 @@ def _draw_continue(
     def go_on() -> None:
         # The next drawing finds it waiting; what cannot be done is said there.
         with boundary():
-            resume(place, run.run)
+            resume(place, run.run, by=who())
 
     st.button(
         label,

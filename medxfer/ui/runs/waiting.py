@@ -12,6 +12,7 @@ from medxfer.paths import Workspace
 from medxfer.runs import queue
 from medxfer.runs.queue import Job, Move
 from medxfer.runs.store import load_run
+from medxfer.ui.people import who
 from medxfer.ui.runs.choice import RUN_PAGE
 from medxfer.ui.words import plain, when
 
@@ -97,4 +98,4 @@ def _move_up(place: Workspace, run: str) -> None:
 
 
 def _cancel(place: Workspace, run: str) -> None:
-    local.stop(place, run)
+    local.stop(place, run, by=who())

@@ -14,6 +14,7 @@ from medxfer.runs import queue
 from medxfer.runs.store import Run, load_run
 from medxfer.runs.summary import RunState, RunSummary
 from medxfer.ui.frame import boundary
+from medxfer.ui.people import who
 from medxfer.ui.runs.charts import draw_training
 from medxfer.ui.runs.ending import draw_ending
 from medxfer.ui.runs.live import EventTail, Live, state_now
@@ -203,7 +204,7 @@ def _draw_stop(place: Workspace, run: str, live: Live, stopping: bool) -> None:
 
 
 def _stop(place: Workspace, run: str) -> None:
-    local.stop(place, run)
+    local.stop(place, run, by=who())
 
 
 def _draw_curves(live: Live, run: str, *, ended: bool) -> None:

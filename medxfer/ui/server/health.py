@@ -13,8 +13,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from medxfer import lock
 from medxfer.errors import MedxferError
+from medxfer.executors import presence
 from medxfer.paths import Workspace
 from medxfer.runs import index
 from medxfer.ui.server.account import account_of, is_allowed, sign_in_configured
@@ -33,14 +33,14 @@ def health(workspace: Workspace) -> dict[str, Any]:
     `worker` is about the process that starts runs: it need not be there while no run waits.
     """
     waiting = [marker.stat().st_mtime for marker in workspace.runs.glob("*/queued")]
-    alive = lock.is_held(workspace.supervisor)
+    answering = _worker_answers(workspace)
     due = [moment for moment in waiting if time.time() - moment > _GRACE_SECONDS]
     free = shutil.disk_usage(workspace.root).free
     return {
         "store": _store_works(workspace),
-        "worker": alive or not due,
+        "worker": answering or not due,
         "disk": free >= _LEAST_BYTES,
-        "worker_alive": alive,
+        "worker_alive": answering,
         "runs_queued": len(waiting),
         "disk_free_bytes": free,
         "gpus": len(list(_GPUS.iterdir())) if _GPUS.is_dir() else 0,
@@ -73,6 +73,13 @@ def _is_trusted(request: Request) -> bool:
         return not told_open()
     account = account_of(request.cookies)
     return bool(account) and is_allowed(account)
+
+
+def _worker_answers(workspace: Workspace) -> bool:
+    try:
+        return presence.health(workspace).answering
+    except MedxferError:  # `store` says so
+        return False
 
 
 def _store_works(workspace: Workspace) -> bool:
