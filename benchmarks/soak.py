@@ -235,7 +235,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument(
-        "--patience", type=float, default=60, help="seconds that processes may take to end"
+        "--patience", type=float, default=120, help="seconds that processes may take to end"
     )
     parser.add_argument("--workspace", type=Path, help="keep the workspace here")
     parser.add_argument("--json", type=Path, help="every sample")
