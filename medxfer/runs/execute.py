@@ -40,7 +40,7 @@ from medxfer.runs.decisions import temper_after_training
 from medxfer.runs.endings import Learned, ending
 from medxfer.runs.fetching import fetched
 from medxfer.runs.gates import make_within
-from medxfer.runs.pausing import PAUSED, Pausing
+from medxfer.runs.pausing import Pausing, paused
 from medxfer.runs.resuming import (
     check_same_data,
     not_told_before,
@@ -104,8 +104,8 @@ def execute(
                 yield event
             paths.reserve.unlink(missing_ok=True)
         except PauseRequestedError:
-            tell.last(PAUSED)
-            yield PAUSED
+            tell.last(word := paused())
+            yield word
         except StopRequestedError:  # before there was anything to keep
             tell.last(cancelled := Cancelled())
             yield cancelled

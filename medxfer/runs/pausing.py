@@ -20,13 +20,17 @@ from medxfer.runs import journal
 
 SECONDS = 6.0
 """Until the process of a run that was asked to pause is ended by force; docker waits for ten."""
-PAUSED = Paused(
-    reason="system",
-    problem="The process of the run was asked to end, by a person or as the computer shut down.",
-    remedy="Press Continue: the run goes on after its last saved epoch.",
-)
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def paused() -> Paused:
+    """The last word of a run whose process was asked to end, with the time of now."""
+    return Paused(
+        reason="system",
+        problem="The process of the run was asked to end, by a person or as the computer shut "
+        "down.",
+        remedy="Press Continue: the run goes on after its last saved epoch.",
+    )
 
 
 class Words:
@@ -62,7 +66,7 @@ class Words:
         if not self.ended:
             self._paths.reserve.unlink(missing_ok=True)
             with suppress(OSError):
-                journal.append(self._paths.events, PAUSED)
+                journal.append(self._paths.events, paused())
                 self._paths.queued.unlink(missing_ok=True)
         os._exit(code)
 

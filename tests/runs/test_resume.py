@@ -40,7 +40,7 @@ from medxfer.runs import execute as execution
 from medxfer.runs import fetching, journal
 from medxfer.runs.execute import execute
 from medxfer.runs.loading import load_model
-from medxfer.runs.pausing import PAUSED, Pausing
+from medxfer.runs.pausing import Pausing, paused
 from medxfer.runs.results import saved_splits
 from medxfer.runs.store import create_run, list_runs, load_run, request_stop
 from medxfer.runs.summary import RunState
@@ -103,7 +103,9 @@ def test_a_paused_run_goes_on_to_the_weights_of_one_that_was_not(
         seen.append(event)
         if isinstance(event, EpochFinished) and event.epoch == 2:
             pausing.asked.set()
-    assert seen[-1] == PAUSED
+    word = seen[-1]
+    assert word == paused().model_copy(update={"time": word.time})
+    assert word.time >= seen[0].time
     summary = load_run(workspace, run).summary
     assert summary.state is RunState.PAUSED
     assert summary.has_model
@@ -369,7 +371,7 @@ def test_a_pause_does_not_wait_for_a_batch_that_takes_long(tmp_path: Path) -> No
         process.stdout.close()
     (last,) = journal.read(paths.events)[0]
     assert isinstance(last, Paused)
-    assert last.problem == PAUSED.problem
+    assert last.problem == paused().problem
     assert not paths.queued.exists()
 
 

@@ -16,7 +16,7 @@ from medxfer.ui.audit.job import begin
 from medxfer.ui.audit.stored import Standing
 from medxfer.ui.new_run.costs import costs
 from medxfer.ui.new_run.here import here
-from medxfer.ui.runs.choice import NEW_PAGE, run_label, weights_word
+from medxfer.ui.runs.choice import NEW_PAGE, distinct_labels, weights_word
 from medxfer.ui.words import count, duration
 
 _FILE = "file"
@@ -47,11 +47,11 @@ def offer_network(place: Workspace, info: DatasetInfo, now: Standing) -> None:
 
 def _choose(place: Workspace, info: DatasetInfo) -> str:
     """The weights as the audit takes them; "" while there are none."""
-    runs = {run.run: run for run in list_runs(place) if run.has_model}
+    runs = distinct_labels(run for run in list_runs(place) if run.has_model)
     best = _best(place, info)
     offered = [*([BEST] if best else []), *(f"{RUN}{run}" for run in runs), _FILE]
     words = {BEST: f"The best on this computer: {best}", _FILE: "A weights file"}
-    words |= {f"{RUN}{run}": f"Run: {run_label(runs[run])}" for run in runs}
+    words |= {f"{RUN}{run}": f"Run: {label}" for run, label in runs.items()}
     if not best:
         _draw_need(info)
     chosen = (

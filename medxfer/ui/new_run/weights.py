@@ -14,7 +14,7 @@ from medxfer.paths import Workspace
 from medxfer.runs.store import list_runs
 from medxfer.ui.frame import show_problem
 from medxfer.ui.roots import check_root
-from medxfer.ui.runs.choice import run_label
+from medxfer.ui.runs.choice import distinct_labels
 
 _FILE = "file"
 _WORDS = {
@@ -64,15 +64,13 @@ def _imagenet(place: Workspace, depth: Depth) -> None:
 
 
 def _run(place: Workspace, depth: Depth) -> str:
-    runs = {run.run: run for run in list_runs(place) if run.has_model and run.depth == int(depth)}
+    runs = [run for run in list_runs(place) if run.has_model and run.depth == int(depth)]
     if not runs:
         st.caption(f"No run with ResNet-{int(depth)} has a model yet. Choose another source.")
         return ""
+    labels = distinct_labels(runs)
     chosen = st.selectbox(
-        "Run to start from",
-        list(runs),
-        format_func=lambda run: run_label(runs[run]),
-        key="from-run",
+        "Run to start from", list(labels), format_func=labels.__getitem__, key="from-run"
     )
     return f"{RUN}{chosen}"
 

@@ -25,7 +25,7 @@ from medxfer.ui.results.figures import LABELS, Estimates
 from medxfer.ui.results.intervals import Dot, interval_figure
 from medxfer.ui.results.judging import estimates_of, key_of
 from medxfer.ui.results.lock import WHY, confirm_opening, draw_looks
-from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE, run_label
+from medxfer.ui.runs.choice import NEW_PAGE, RESULT_PAGE, distinct_labels, run_label
 from medxfer.ui.words import count, plain, split_word
 
 A, B = "Run A", "Run B"
@@ -183,8 +183,9 @@ def _choose(label: str, parameter: str, runs: Sequence[RunSummary]) -> RunSummar
     key = f"compare-{parameter}"
     # The address is what counts, as for the run of a result.
     st.session_state[key] = wanted if wanted in names else runs[0].run
+    labels = distinct_labels(runs, _label)
     picked = st.selectbox(
-        label, list(names), format_func=lambda run: _label(names[run]), key=key,
+        label, list(names), format_func=labels.__getitem__, key=key,
         on_change=_chosen, args=(key, parameter),
     )  # fmt: skip
     st.query_params[parameter] = picked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
@@ -57,15 +57,17 @@ def run_label(run: RunSummary) -> str:
     return " · ".join(parts)
 
 
-def distinct_labels(runs: Sequence[RunSummary]) -> dict[str, str]:
+def distinct_labels(
+    runs: Iterable[RunSummary], label: Callable[[RunSummary], str] = run_label
+) -> dict[str, str]:
     """A line for each run, by its id; those that would read alike have the id behind it.
 
     The browser answers with the line: two that are alike would open the wrong run.
     """
-    labels = {run.run: run_label(run) for run in runs}
+    labels = {run.run: label(run) for run in runs}
     often = Counter(labels.values())
     return {
-        run: label if often[label] == 1 else f"{label} · {run}" for run, label in labels.items()
+        run: words if often[words] == 1 else f"{words} · {run}" for run, words in labels.items()
     }
 
 

@@ -11,6 +11,7 @@ from streamlit import config
 from medxfer import bin as rubbish
 from medxfer.activity import verify
 from medxfer.errors import MedxferError
+from medxfer.executors.local import wake
 from medxfer.ui.server.account import sign_in_configured
 from medxfer.ui.server.address import is_local, told_open
 from medxfer.ui.workspace import find_workspace
@@ -26,7 +27,7 @@ async def opening(_app: object) -> AsyncIterator[None]:
 
 
 def first_words() -> list[str]:
-    """Warnings for the log; empties the bin of what has been there for a week."""
+    """Warnings for the log; empties the bin of what has been there for a week, wakes the worker."""
     words = []
     address = config.get_option("server.address") or ""
     if told_open() and not sign_in_configured() and not is_local(address):
@@ -37,6 +38,7 @@ def first_words() -> list[str]:
         workspace = find_workspace()
         rubbish.sweep(workspace)
         clear_uses(workspace)
+        wake(workspace)  # for runs that were waiting, or under way, when the computer went off
         words += verify(workspace)
     except (OSError, MedxferError) as error:
         words.append(str(error))
