@@ -17,4 +17,4 @@ if done:
     draw_verdict(verify(place), len(done))
     draw_acts(done)
 else:
-    st.info("Nothing has been done yet.", icon=":material/history:")
+    st.info("Nothing has been written down yet.", icon=":material/history:")
