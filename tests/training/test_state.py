@@ -88,7 +88,7 @@ AUTO, BALANCED = Precision.AUTO, Imbalance.BALANCED_SAMPLING
 CASES: dict[str, dict[str, Any]] = {
     "all": {"strategy": "all", "epochs": 4, "views": 2},
     "partial": {"strategy": "partial", "epochs": 3, "cosine": True, "precision": AUTO},
-    "none": {"strategy": "none", "epochs": 3, "imbalance": BALANCED, "precision": AUTO},
+    "none": {"strategy": "none", "epochs": 2, "imbalance": BALANCED, "precision": AUTO},
     "progressive": {"strategy": "progressive", "epochs": 6, "precision": AUTO},
     "early": {"strategy": "progressive", "epochs": 6, "early_stopping": 1, "precision": AUTO},
 }
@@ -102,7 +102,10 @@ def config_of(base: TrainConfig, case: str) -> TrainConfig:
     return base.model_copy(update={"strategy": strategy, "optimiser": optimiser, **said})
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.long if case == "progressive" else ()) for case in CASES],
+)
 def test_a_fit_that_goes_on_ends_as_one_that_was_not_interrupted(
     manifest: Manifest, small_config: TrainConfig, room: CacheRoom, tmp_path: Path, case: str
 ) -> None:
