@@ -216,6 +216,28 @@ def test_a_weight_that_is_not_finite_after_an_epoch_ends_the_fit(
         list(fit(model, manifest, config, choose(config), room))
 
 
+def test_a_moment_that_is_not_finite_is_not_saved_and_ends_the_fit(
+    manifest: Manifest,
+    small_config: TrainConfig,
+    room: CacheRoom,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The square of a large gradient overflows long before any weight does."""
+    config = config_of(small_config, "all")
+    step = torch.optim.AdamW.step
+
+    def planted(self: torch.optim.AdamW, *rest: Any) -> None:
+        step(self, *rest)
+        next(iter(self.state.values()))["exp_avg_sq"].fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", planted)
+    saves = saves_in(tmp_path / "saved", config, manifest)
+    with pytest.raises(TrainingError, match="epoch 1 hold numbers that are not finite"):
+        list(fit(network(config), manifest, config, choose(config), room, saves=saves))
+    assert saves.load("it") is None
+
+
 def test_a_loss_that_is_not_finite_ends_the_fit_within_the_epoch(
     manifest: Manifest, small_config: TrainConfig, room: CacheRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
