@@ -16,7 +16,7 @@ from torchvision.models import ResNet
 from medxfer.cache.room import CacheRoom
 from medxfer.config import TrainConfig
 from medxfer.data.manifest import Manifest, Split
-from medxfer.errors import EvaluationError, MedxferError, TrainingError
+from medxfer.errors import EvaluationError, MedxferError, TrainingError, WeightsError
 from medxfer.evaluation.metrics import epoch_metrics
 from medxfer.evaluation.pictures import Batch
 from medxfer.evaluation.positive import positive_class
@@ -169,10 +169,12 @@ class _Fit:
             better = yield from self._one_epoch(number, step, course)
             done, since_better = done + 1, 0 if better else since_better + 1
             if self._saves and self._saves.due:
-                self._saves.keep(
-                    taken(model, optimiser, course, step, self._best, self._epoch, number, done,
-                          since_better)
-                )  # fmt: skip
+                now = taken(model, optimiser, course, step, self._best, self._epoch, number, done,
+                            since_better)  # fmt: skip
+                try:
+                    self._saves.keep(now)
+                except WeightsError as error:  # not finite: the run would come to this again
+                    raise TrainingError(error.problem, error.remedy) from error
             if epochs_left and since_better == config.early_stopping:
                 watch.skip(epochs_left * lessons.batches_an_epoch)
                 return "early_stopping"

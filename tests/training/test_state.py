@@ -88,7 +88,7 @@ AUTO, BALANCED = Precision.AUTO, Imbalance.BALANCED_SAMPLING
 CASES: dict[str, dict[str, Any]] = {
     "all": {"strategy": "all", "epochs": 4, "views": 2},
     "partial": {"strategy": "partial", "epochs": 3, "cosine": True, "precision": AUTO},
-    "none": {"strategy": "none", "epochs": 3, "imbalance": BALANCED, "precision": AUTO},
+    "none": {"strategy": "none", "epochs": 2, "imbalance": BALANCED, "precision": AUTO},
     "progressive": {"strategy": "progressive", "epochs": 6, "precision": AUTO},
     "early": {"strategy": "progressive", "epochs": 6, "early_stopping": 1, "precision": AUTO},
 }
@@ -102,7 +102,10 @@ def config_of(base: TrainConfig, case: str) -> TrainConfig:
     return base.model_copy(update={"strategy": strategy, "optimiser": optimiser, **said})
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.long if case == "progressive" else ()) for case in CASES],
+)
 def test_a_fit_that_goes_on_ends_as_one_that_was_not_interrupted(
     manifest: Manifest, small_config: TrainConfig, room: CacheRoom, tmp_path: Path, case: str
 ) -> None:
@@ -211,6 +214,28 @@ def test_a_weight_that_is_not_finite_after_an_epoch_ends_the_fit(
     monkeypatch.setattr(torch.optim.AdamW, "step", planted)
     with pytest.raises(TrainingError, match=r"diverged.*learning rate was 0.001; .*0.0001"):
         list(fit(model, manifest, config, choose(config), room))
+
+
+def test_a_moment_that_is_not_finite_is_not_saved_and_ends_the_fit(
+    manifest: Manifest,
+    small_config: TrainConfig,
+    room: CacheRoom,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The square of a large gradient overflows long before any weight does."""
+    config = config_of(small_config, "all")
+    step = torch.optim.AdamW.step
+
+    def planted(self: torch.optim.AdamW, *rest: Any) -> None:
+        step(self, *rest)
+        next(iter(self.state.values()))["exp_avg_sq"].fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", planted)
+    saves = saves_in(tmp_path / "saved", config, manifest)
+    with pytest.raises(TrainingError, match="epoch 1 hold numbers that are not finite"):
+        list(fit(network(config), manifest, config, choose(config), room, saves=saves))
+    assert saves.load("it") is None
 
 
 def test_a_loss_that_is_not_finite_ends_the_fit_within_the_epoch(
