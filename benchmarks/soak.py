@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import sys
 import tempfile
@@ -29,13 +28,16 @@ from benchmarks.uploading import upload
 from benchmarks.visitor import Answer, Visitor, visiting
 from medxfer import lock
 from medxfer.data.library import DEMO, load_manifest
+from medxfer.events import Started
 from medxfer.executors.local import start
 from medxfer.paths import Workspace
-from medxfer.runs.store import list_runs, load_run
+from medxfer.runs.store import Run, list_runs, load_run
 from medxfer.runs.summary import RunState
 
 _GROWTH = 0.10
 _SAMPLE_SECONDS = 5
+_A_RUN_SECONDS = 300
+"""That a run may take beyond the end."""
 _PEOPLE = 2
 _THINKING = (2.0, 4.0)
 _WARM_UP, _LAST = 1 / 3, 1 / 10
@@ -102,22 +104,16 @@ async def _soak(
 ) -> None:
     people = [_walk(soaked, workspace, address, number, end) for number in range(_PEOPLE)]
     await asyncio.gather(
-        _sample(soaked, workspace, server, end),
+        _sample(soaked, server, end),
         _train(soaked, workspace, end),
         _explain(soaked, workspace, address, end),
         *people,
     )
 
 
-async def _sample(soaked: Soaked, workspace: Workspace, server: psutil.Process, end: float) -> None:
+async def _sample(soaked: Soaked, server: psutil.Process, end: float) -> None:
     while time.monotonic() < end:
         soaked.app.append(server.memory_info().rss)
-        for process in _workers(workspace):
-            try:
-                run, size = process.cmdline()[-1], process.memory_info().rss
-            except psutil.Error:
-                continue
-            soaked.workers[run] = max(soaked.workers.get(run, 0), size)
         await asyncio.sleep(_SAMPLE_SECONDS)
 
 
@@ -126,11 +122,22 @@ async def _train(soaked: Soaked, workspace: Workspace, end: float) -> None:
     while time.monotonic() < end:
         run = await asyncio.to_thread(start, workspace, on_the_demo(2, "all"))
         state = RunState.WAITING
-        while not state.ended and time.monotonic() < end + 300:
+        while not state.ended and time.monotonic() < end + _A_RUN_SECONDS:
             await asyncio.sleep(1)
-            state = (await asyncio.to_thread(load_run, workspace, run)).summary.state
+            loaded = await asyncio.to_thread(load_run, workspace, run)
+            state = loaded.summary.state
+            soaked.workers[run] = max(soaked.workers.get(run, 0), _memory(loaded))
         if state is not RunState.FINISHED:
             soaked.errors.append(f"run {run}: {state}")
+
+
+def _memory(run: Run) -> int:
+    """Bytes resident of the process that executes a run; 0 if there is none."""
+    pids = [event.pid for event in run.events if isinstance(event, Started)]
+    try:
+        return int(psutil.Process(pids[-1]).memory_info().rss) if pids else 0
+    except psutil.Error:
+        return 0
 
 
 async def _walk(
@@ -195,12 +202,12 @@ def _living(workspace: Workspace, parent: psutil.Process) -> list[psutil.Process
 
 def _workers(workspace: Workspace) -> list[psutil.Process]:
     """Processes, of any parent, that were started for something in this workspace."""
-    own = os.getpid()
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if str(workspace.root) in (process.info["cmdline"] or []) and process.pid != own
-    ]
+    root, found = str(workspace.root), []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if root in words and any(word.startswith("medxfer.") for word in words):
+            found.append(process)
+    return found
 
 
 def _held(soaked: Soaked) -> bool:

@@ -101,12 +101,16 @@ def gather(workspace: Workspace, *, images: bool = True, secret: bool = False) -
 def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files of a data set or run that are kept, each with its path in the folder, in order."""
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
+        inside = Path(place).relative_to(folder)
+        pictures = inside.parts[:1] == (OWN_FILES,)  # whatever their names are
+        if not pictures:
+            folders[:] = [name for name in folders if name not in _PASSED_OVER]
+        folders.sort()
         for name in sorted(names):
             path = Path(place) / name
             passed = name in _PASSED_OVER or name.endswith((".lock", ".tmp"))
-            if not passed and path.is_file():
-                yield path.relative_to(folder).as_posix(), path
+            if (pictures or not passed) and path.is_file():
+                yield (inside / name).as_posix(), path
 
 
 def _add_dataset(found: Contents, workspace: Workspace, name: str, *, images: bool) -> None:

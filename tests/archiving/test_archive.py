@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from begun import begin
+from PIL import Image
 from recorded import make, make_data, make_run
 
 from medxfer import lock
@@ -312,6 +314,20 @@ def slowly(step, done, total):
     time.sleep(0.02)
 import_archive(Workspace(Path(sys.argv[1])), Path(sys.argv[2]), tell=slowly)
 """
+
+
+def test_pictures_travel_whatever_they_are_called(
+    workspace: Workspace, other: Workspace, tmp_path: Path
+) -> None:
+    for number, name in enumerate(["stop/lock", "stop/a.tmp", "queued/thumbnails/x.lock"] * 8):
+        path = tmp_path / "odd" / f"{name}{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 3 * number, np.uint8)).save(path)
+    shutil.make_archive(str(tmp_path / "odd"), "zip", tmp_path / "odd")
+    import_source(workspace, tmp_path / "odd.zip", ImportOptions(name="odd"))
+    export(workspace, tmp_path / "all.zip")
+    import_archive(other, tmp_path / "all.zip")
+    assert changed_files(load_manifest(other, "odd")) == []
 
 
 def test_an_import_killed_half_way_leaves_nothing_half(

@@ -49,7 +49,8 @@ def test_what_is_left_behind_is_named(workspace: Workspace) -> None:
     (workspace.runs / "x" / ".best.json.1234.tmp").write_text("")
     code = "import sys, time; print(flush=True); time.sleep(60)"
     child = subprocess.Popen(
-        [sys.executable, "-c", code, str(workspace.root)], stdout=subprocess.PIPE
+        [sys.executable, "-c", code, "medxfer.pretended", str(workspace.root)],
+        stdout=subprocess.PIPE,
     )
     assert child.stdout is not None
     child.stdout.readline()
