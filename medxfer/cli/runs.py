@@ -70,8 +70,9 @@ def stop(session: Session, run: str) -> None:
     before = load_run(session.workspace, run).summary.state
     after = local.stop(session.workspace, run)
     asked = not after.ended
+    gone = "was taken out of the queue" if before is RunState.WAITING else "had learned nothing yet"
     text = {
-        RunState.CANCELLED: f"Run {run} was taken out of the queue.",
+        RunState.CANCELLED: f"Run {run} {gone} and is cancelled.",
         RunState.STOPPED: f"Run {run} is stopped and keeps what it learned.",
     }.get(after, f"Run {run} stops at its next batch and keeps what it learned.")
     if before is after and before.ended:
