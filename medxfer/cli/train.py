@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from medxfer.activity import local_user, note
 from medxfer.cli.output import Counter, Session, command, figures, say
 from medxfer.cli.telling import Telling
 from medxfer.config import (
@@ -77,6 +78,7 @@ def train(session: Session, data: str, **options: Any) -> None:
     with slot(session.workspace, config.device, say), ExitStack() as heeding:
         check(session.workspace, config, Counter("Fetching weights (bytes)"))
         run, _ = create_run(session.workspace, config)
+        note(session.workspace, local_user(), "started", f"run {run} on {config.data}")
         say(f"Run {run}: ResNet-{config.depth}, {config.strategy.name}, {config.epochs} epochs")
         ways_on = f"To go on: medxfer runs resume {run}\nTo end it: medxfer runs stop {run}"
 

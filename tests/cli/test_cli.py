@@ -74,6 +74,8 @@ def test_the_main_job(call: Callable[..., Any], small_data: str, tmp_path: Path)
     assert trained["state"] == "finished"
     assert trained["validation"].keys() >= {"auroc", "accuracy", "loss"}
     run = trained["run"]
+    acts = [(act["what"], act["thing"]) for act in call("activity")["acts"]]
+    assert acts == [("started", f"run {run} on again"), ("imported", "data set again")]
 
     (listed,) = call("runs", "list")
     assert listed.items() >= {
