@@ -153,7 +153,7 @@ class Points:
 
         journal.append = half
         self.around(journal, "append", lambda _, event: f"telling {event.kind}")
-        self.around(files, "_flush", lambda path: f"flushing {thing(path)}")
+        self.around(files, "flush", lambda path: f"flushing {thing(path)}")
         self.around(Path, "replace", lambda path, *_: f"renaming {thing(path)}")
         self.around(Path, "unlink", lambda path, *_: f"removing {thing(path)}")
 

@@ -232,9 +232,15 @@ def _words(measured: Measured) -> str:
     return "; ".join([*parts, f"server {measured.server_cpu:.1f} CPU s", f"{measured.errors}"])
 
 
+def _scenario(name: str) -> str:
+    if name not in SCENARIOS:
+        raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(SCENARIOS)}")
+    return name
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("scenario", nargs="*", choices=SCENARIOS, default=[])
+    parser.add_argument("scenario", nargs="*", type=_scenario, help=", ".join(SCENARIOS))
     parser.add_argument("--seconds", type=float, default=60, help="of each measurement")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--workspace", type=Path, help="keep the prepared workspace here")

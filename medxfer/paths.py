@@ -156,6 +156,11 @@ class RunPaths:
         return self.root / "checkpoints"
 
     @property
+    def familiarity(self) -> Path:
+        """The record of what the run knows of its own scans, written last."""
+        return self.root / "familiarity.json"
+
+    @property
     def asking(self) -> Path:
         """The job that asks the run's network about many images, and what became of it."""
         return self.root / "asking"

@@ -55,7 +55,7 @@ _FAULTS = (
 
 
 @contextmanager
-def opened(path: Path, limits: Limits = FOREIGN) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path, limits: Limits | None = None) -> Iterator[zipfile.ZipFile]:
     """The archive, checked.
 
     Raises:
@@ -84,8 +84,12 @@ def _reading(name: str) -> Iterator[None]:
         raise _damaged(name) from error
 
 
-def check(archive: zipfile.ZipFile, name: str, limits: Limits = FOREIGN) -> None:
-    """Refuse anything that could write outside, overwrite, or fill the disk."""
+def check(archive: zipfile.ZipFile, name: str, limits: Limits | None = None) -> None:
+    """Refuse anything that could write outside, overwrite, or fill the disk.
+
+    Without `limits` those for archives from anywhere hold.
+    """
+    limits = limits or FOREIGN
     entries = archive.infolist()
     if len(entries) > limits.entries:
         raise _refused(name, f"it holds {len(entries):,} entries, the limit is {limits.entries:,}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
@@ -173,8 +174,9 @@ def _begun(
     saves.begin()
     for folder in (run.paths.root, run.paths.predictions("").parent):
         remove_leftovers(folder)
-    for split in PARTS:  # those of the network as it was
+    for split in PARTS:  # what the network as it was has said
         run.paths.predictions(split).unlink(missing_ok=True)
+    shutil.rmtree(run.paths.external, ignore_errors=True)
     return model, state, told
 
 

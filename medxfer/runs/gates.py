@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ from medxfer.explain.sides import Side, energy, sides
 from medxfer.files import replacing, sha256_of, write_json
 from medxfer.machine import Machine, choose
 from medxfer.models.checkpoint import read_record
-from medxfer.paths import Workspace
+from medxfer.paths import RunPaths, Workspace
 from medxfer.runs.loading import LoadedModel
 from medxfer.runs.store import load_run, run_folder, trained_on
 from medxfer.working import ended
@@ -44,7 +43,7 @@ MOST_TRAINING, MOST_VALIDATION = 2000, 500
 _VARIED = 4
 """Views of each validation scan as other devices might show it."""
 _BATCH = 16
-_FILE, _RECORD = "familiarity.safetensors", "familiarity.json"
+_FILE = "familiarity.safetensors"
 _FAULTS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 Progress = tuple[int, int]
@@ -200,20 +199,21 @@ def keep(workspace: Workspace, run: str, made: Gate, weights: str) -> None:
         "labels": list(made.labels),
         "medxfer": __version__,
     }
-    write_json(folder / _RECORD, record)
+    write_json(workspace.run(run).familiarity, record)
 
 
 def load(workspace: Workspace, loaded: LoadedModel) -> Gate | None:
     """The kept gate of a run; None if there is none of this network, or it is damaged."""
-    folder = run_folder(workspace, loaded.run).root
+    paths = run_folder(workspace, loaded.run)
     with suppress(*_FAULTS):
-        return _read(folder, loaded.sha256)
+        return _read(paths, loaded.sha256)
     return None
 
 
-def _read(folder: Path, weights: str) -> Gate:
+def _read(paths: RunPaths, weights: str) -> Gate:
     """What `keep` wrote; raises one of `_FAULTS` if it is something else."""
-    record = json.loads((folder / _RECORD).read_bytes())
+    folder = paths.root
+    record = json.loads(paths.familiarity.read_bytes())
     wanted = (SCHEMA, weights, sha256_of(folder / _FILE))
     if (record["schema_version"], record["weights_sha256"], record["sha256"]) != wanted:
         raise ValueError("of another network, of another version, or altered")

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from medxfer.audit.audit import Checks, Stopped, is_current, load_audit, run_audit
+from medxfer.audit.audit import Checks, is_current, load_audit, run_audit
 from medxfer.audit.copies import PAIR_COLUMNS
 from medxfer.audit.doubting import run_doubts
 from medxfer.audit.finding import Finding
@@ -25,6 +25,7 @@ from medxfer.data.importing import ImportOptions, import_source
 from medxfer.data.library import correct, dataset_info, load_manifest, resplit
 from medxfer.data.manifest import Manifest
 from medxfer.evaluation.severity import Severity
+from medxfer.job import Stopped
 from medxfer.paths import Workspace
 
 WRONG = "wrong labels and pictures that do not belong"

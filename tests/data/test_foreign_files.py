@@ -97,8 +97,8 @@ NAMES = [f"{label}/{number}.png" for label in ("sick", "well") for number in ran
 
 
 def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert archive.MAX_ENTRIES == 200_000
-    monkeypatch.setattr(archive, "MAX_ENTRIES", len(NAMES) - 1)
+    assert archive.FOREIGN.entries == 200_000
+    monkeypatch.setattr(archive, "FOREIGN", archive.Limits(entries=len(NAMES) - 1))
     source = pictures(tmp_path / "many.zip", NAMES)
     with pytest.raises(ArchiveError, match=r"many\.zip was refused: it holds 12 entries"):
         archive.unpack(source, tmp_path / "out")

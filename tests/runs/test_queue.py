@@ -1,13 +1,12 @@
 """The queue: order, claims, one run a request, and what is left when the database is gone."""
 
-import multiprocessing
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -48,10 +47,17 @@ def take_all(workspace: Workspace, slot_name: str) -> list[str]:
     return taken
 
 
-def _in_a_process(workspace: Workspace, name: str) -> list[str]:
-    with ThreadPoolExecutor(5) as threads:
-        parts = threads.map(lambda n: take_all(workspace, f"{name}-{n}"), range(5))
-        return [run for part in parts for run in part]
+IN_A_PROCESS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from medxfer.paths import Workspace
+from test_queue import take_all
+workspace, name = Workspace(Path(sys.argv[1])), sys.argv[2]
+with ThreadPoolExecutor(5) as threads:
+    for taken in threads.map(lambda n: take_all(workspace, f"{name}-{n}"), range(5)):
+        print(*taken)
+"""
 
 
 @pytest.mark.slow
@@ -59,11 +65,15 @@ def test_300_jobs_claimed_by_20_threads_of_4_processes_are_claimed_once(
     workspace: Workspace,
 ) -> None:
     runs = fill(workspace, 300)
-    context = multiprocessing.get_context("forkserver")
-    with context.Pool(4) as pool:
-        parts = pool.starmap(_in_a_process, [(workspace, str(n)) for n in range(4)], chunksize=1)
-        pool.close()
-        pool.join()
+    here = str(Path(__file__).parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
+    words = [sys.executable, "-c", IN_A_PROCESS, str(workspace.root)]
+    taking = [
+        subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE, text=True, env=environment)
+        for n in range(4)
+    ]
+    parts = [process.communicate(timeout=120)[0].split() for process in taking]
+    assert [process.returncode for process in taking] == [0] * 4
     taken = Counter(run for part in parts for run in part)
     assert sorted(taken) == runs
     assert set(taken.values()) == {1}

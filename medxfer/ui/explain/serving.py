@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from medxfer.errors import MedxferError
 from medxfer.paths import Workspace
 from medxfer.runs.job import RunJob, ask_familiarity
+from medxfer.runs.store import kept_weights
 from medxfer.ui.explain.source import Scan
 from medxfer.ui.results.asking import begin, draw_asking
 from medxfer.using import using
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _MODELS, _EXPLANATIONS, _ANSWERS, _CHECKED = 2, 8, 512, 16
 """Kept at once; a heatmap of a large scan takes tens of megabytes, an answer nothing."""
+Network = tuple[str, str, str]
+"""Workspace folder, run, and the SHA-256 of its weights: a run that goes on gets others."""
 _TRIED, _ASKED, _CHECKS = "familiarity-tried", "familiarity-asked", "explain-checks"
 
 
@@ -54,8 +57,8 @@ def prepare(place: Workspace, run: str) -> bool:
     Where it cannot be found out, that is remembered, and said with every scan. Returns whether
     the page may go on.
     """
-    tried = st.session_state.setdefault(_TRIED, {})
-    if run in tried or _gate(str(place.root), run, None) is not None:
+    network, tried = _network(place, run), st.session_state.setdefault(_TRIED, {})
+    if network in tried or _gate(network, _gate_stamp(network)) is not None:
         return True
     if draw_asking(place, run):
         return False
@@ -64,14 +67,14 @@ def prepare(place: Workspace, run: str) -> bool:
         if job.state() == "stopped":
             _offer_again(run)
             return False
-        tried[run] = "" if job.state() == "done" else str(job.error())
+        tried[network] = "" if job.state() == "done" else str(job.error())
         return True
     try:
         job = ask_familiarity(place, run)
         asked[run] = (job.request() or {}).get("id")
         begin(job)
     except MedxferError as error:
-        tried[run] = str(error)
+        tried[network] = str(error)
     return True
 
 
@@ -91,8 +94,9 @@ def answering_of(place: Workspace, run: str) -> Answering:
     Raises:
         RunError, WeightsError: its network cannot be loaded.
     """
-    tried: str | None = st.session_state.get(_TRIED, {}).get(run)
-    return _answering(str(place.root), run, tried)
+    network = _network(place, run)
+    tried: str = st.session_state.get(_TRIED, {}).get(network, "")
+    return _answering(network, _gate_stamp(network), tried)
 
 
 def looked(place: Workspace, run: str, scan: Scan) -> Looked:
@@ -103,20 +107,19 @@ def looked(place: Workspace, run: str, scan: Scan) -> Looked:
     """
     ready = answering_of(place, run)
     with _in_use(place, run):
-        return _looked(
-            str(place.root), run, ready.gate is not None, scan.digest, ready, scan.pixels
-        )
+        gated = ready.gate is not None
+        return _looked(_network(place, run), gated, scan.digest, ready, scan.pixels)
 
 
 def moved(place: Workspace, run: str, scan: Scan) -> NDArray[np.float64]:
     """Logits (8, k) of the scan moved a little; raises as `looked`."""
-    return _moved(str(place.root), run, scan.digest, answering_of(place, run), scan.pixels)
+    return _moved(_network(place, run), scan.digest, answering_of(place, run), scan.pixels)
 
 
 def explained(place: Workspace, run: str, scan: Scan, asked: Asked) -> Explanation:
     """One heatmap of a scan; raises as `looked`."""
     with _in_use(place, run):
-        return _explanation(str(place.root), run, scan.digest, asked, scan.pixels)
+        return _explanation(_network(place, run), scan.digest, asked, scan.pixels)
 
 
 def _in_use(place: Workspace, run: str) -> AbstractContextManager[None]:
@@ -135,7 +138,7 @@ def checked(
     """The checks of a heatmap, made now; raises as `looked`."""
     from medxfer.explain.faithfulness import check
 
-    work = check(_model(str(place.root), run).model, scan.pixels, heat)
+    work = check(_model(_network(place, run)).model, scan.pixels, heat)
     with _in_use(place, run):
         made = ended(work, lambda step: tell("Checking the heatmap", step.done, step.total))
     kept = st.session_state.setdefault(_CHECKS, {})
@@ -145,53 +148,67 @@ def checked(
     return made
 
 
+def _network(place: Workspace, run: str) -> Network:
+    return str(place.root), run, kept_weights(place.run(run))
+
+
+def _gate_stamp(network: Network) -> int:
+    """When the record of the gate was written, in nanoseconds; 0 if there is none."""
+    root, run, _ = network
+    try:
+        return Workspace(Path(root)).run(run).familiarity.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")
-def _model(root: str, run: str) -> LoadedModel:
+def _model(network: Network) -> LoadedModel:
     import torch
 
     from medxfer.runs.loading import load_model
 
     # Beside a training run a second thread makes serving many times slower, not faster.
     torch.set_num_threads(1)
+    root, run, _ = network
     return load_model(Workspace(Path(root)), run)
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
-def _gate(root: str, run: str, tried: str | None) -> Gate | None:
-    """The kept gate; `tried` says what came of making one, None before."""
+def _gate(network: Network, stamp: int) -> Gate | None:
+    """The kept gate, read anew when its file changed."""
     from medxfer.runs.gates import load
 
-    return load(Workspace(Path(root)), _model(root, run))
+    return load(Workspace(Path(network[0])), _model(network))
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner="Loading the network …")
-def _answering(root: str, run: str, tried: str | None) -> Answering:
+def _answering(network: Network, stamp: int, tried: str) -> Answering:
     from medxfer.runs.answering import ready
 
-    return ready(_model(root, run), _gate(root, run, tried), tried or "")
+    return ready(_model(network), _gate(network, stamp), tried)
 
 
 @st.cache_data(max_entries=_ANSWERS, show_spinner="Looking at the scan …")
 def _looked(
-    root: str, run: str, gated: bool, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
+    network: Network, gated: bool, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
 ) -> Looked:
     return _ready.look(_pixels)
 
 
 @st.cache_data(max_entries=_ANSWERS, show_spinner="Moving the scan a little …")
 def _moved(
-    root: str, run: str, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
+    network: Network, digest: str, _ready: Answering, _pixels: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     return _ready.moved(_pixels)
 
 
 @st.cache_data(max_entries=_EXPLANATIONS, show_spinner="Making the heatmap …")
 def _explanation(
-    root: str, run: str, digest: str, asked: Asked, _pixels: NDArray[np.uint8]
+    network: Network, digest: str, asked: Asked, _pixels: NDArray[np.uint8]
 ) -> Explanation:
     from medxfer.explain.heatmap import explain
 
-    loaded = _model(root, run)
+    loaded = _model(network)
     return explain(
         loaded.model, _pixels, loaded.classes, target=asked.target, against=asked.against,
         method=asked.method, stage=asked.stage,
