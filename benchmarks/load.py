@@ -131,7 +131,7 @@ async def _turn_to(visitor: Visitor, page: str, run: str) -> None:
 
 
 def _list(workspace: Workspace, measured: Measured, seconds: float) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         many = Workspace.find(Path(folder) / "many")
         fill(many, RUNS, EPOCHS)
         for kind in ("list_runs, no index", "list_runs", "list_runs"):
