@@ -24,31 +24,42 @@ def using(workspace: Workspace, folder: Path, what: str) -> Iterator[None]:
     `what` is for the sentence of somebody who wants to delete it: "its scans are being explained".
     Where this cannot be written down, the block runs all the same.
     """
-    mark = workspace.staging / f"{_PREFIX}{token_hex(8)}"
+    words = workspace.staging / f"{_PREFIX}{token_hex(8)}.json"
     try:
-        with lock.held(mark, WorkspaceError("A mark of use was taken.")):
+        with lock.held(_lock_of(words), WorkspaceError("A mark of use was taken.")):
             with suppress(OSError):
-                mark.write_text(json.dumps({"folder": str(folder), "what": what}))
+                words.write_text(json.dumps({"folder": str(folder), "what": what}))
             yield
     finally:
-        with suppress(OSError):
-            mark.unlink()
+        _remove(words)
 
 
 def uses(workspace: Workspace, folder: Path) -> list[str]:
     """What uses the folder just now, in words."""
     found = []
-    for mark in sorted(workspace.staging.glob(f"{_PREFIX}*")):
+    for words in sorted(workspace.staging.glob(f"{_PREFIX}*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            values = json.loads(mark.read_text())
-            if values["folder"] == str(folder) and lock.is_held(mark):
+            values = json.loads(words.read_text())
+            if values["folder"] == str(folder) and lock.is_held(_lock_of(words)):
                 found.append(str(values["what"]))
     return found
 
 
 def clear_uses(workspace: Workspace) -> None:
     """Remove the marks of processes that died."""
-    for mark in workspace.staging.glob(f"{_PREFIX}*"):
+    for words in workspace.staging.glob(f"{_PREFIX}*.json"):
         with suppress(OSError):
-            if time.time() - mark.stat().st_mtime > _STALE_SECONDS and not lock.is_held(mark):
-                mark.unlink()
+            old = time.time() - words.stat().st_mtime > _STALE_SECONDS
+            if old and not lock.is_held(_lock_of(words)):
+                _remove(words)
+
+
+def _lock_of(words: Path) -> Path:
+    """A file of its own: a process that closes a file it has locked lets go of the lock."""
+    return words.with_suffix(".lock")
+
+
+def _remove(words: Path) -> None:
+    for path in (words, _lock_of(words)):
+        with suppress(OSError):
+            path.unlink()

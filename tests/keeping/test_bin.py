@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -163,11 +165,30 @@ def test_the_bin_is_swept_after_a_week_and_half_made_entries_are_nothing(made: M
 
 
 def test_a_mark_of_a_process_that_died_uses_nothing(workspace: Workspace) -> None:
-    mark = workspace.staging / "use-dead"
+    mark = workspace.staging / "use-dead.json"
     mark.write_text(json.dumps({"folder": str(workspace.runs / "x"), "what": "something"}))
     assert uses(workspace, workspace.runs / "x") == []
     clear_uses(workspace)
     assert mark.exists()  # a living one may just be about to take its lock
+
+
+def test_another_process_sees_what_is_in_use(workspace: Workspace) -> None:
+    ask = (
+        "import sys; from pathlib import Path; from medxfer.paths import Workspace; "
+        "from medxfer.using import uses; "
+        "print(uses(Workspace(Path(sys.argv[1])), Path(sys.argv[2])))"
+    )
+    folder = workspace.runs / "x"
+
+    def seen() -> str:
+        words = [sys.executable, "-c", ask, str(workspace.root), str(folder)]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+    with using(workspace, folder, "it is being evaluated"):
+        assert uses(workspace, folder) == ["it is being evaluated"]
+        assert seen() == "['it is being evaluated']"
+    assert seen() == "[]"
+    assert list(workspace.staging.iterdir()) == []
 
 
 def test_a_disk_that_refuses_leaves_everything_in_place(made: Made) -> None:
