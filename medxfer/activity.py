@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from threading import Lock
 
 from medxfer import lock
 from medxfer.errors import WorkspaceError
-from medxfer.files import write_json
+from medxfer.files import append_lines, write_json
 from medxfer.paths import Workspace
 
 DONE = "done"
@@ -33,7 +32,6 @@ _LONGEST = 300
 _TAIL = 16384
 """Bytes in which the last line lies."""
 _PATIENCE_SECONDS = 10.0
-_PAUSE_SECONDS = 0.02
 _here = Lock()
 """Record locks keep processes apart, not the threads of one."""
 
@@ -75,7 +73,7 @@ def note(workspace: Workspace, who: str, what: str, thing: str = "", result: str
             cut = {key: value[:_LONGEST] if isinstance(value, str) else value
                    for key, value in values.items()}  # fmt: skip
             line = json.dumps(cut, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-            _append(path, line)
+            append_lines(path, line, mode=0o600)
             write_json(_count(workspace), {"lines": number + 1, "sha256": _hash(line)})
     except OSError as error:
         raise WorkspaceError(
@@ -174,36 +172,11 @@ def _hash(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()
 
 
-def _append(path: Path, line: bytes) -> None:
-    """Add a line, all of it or nothing; what a crash left of an earlier one is cut off."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        start = max(0, size - _TAIL)
-        end = start + os.pread(descriptor, _TAIL, start).rfind(b"\n") + 1
-        os.ftruncate(descriptor, end)
-        if os.pwrite(descriptor, line, end) != len(line):
-            os.ftruncate(descriptor, end)
-            raise OSError("no space left")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
     """Keep every other process and thread from appending while the block runs."""
     busy = WorkspaceError(
         "The list of activity is being written by another process.", "Try again in a moment."
     )
-    until = time.monotonic() + _PATIENCE_SECONDS
-    with _here:
-        while True:
-            try:
-                with lock.held(workspace.activity.with_suffix(".lock"), busy):
-                    yield
-                    return
-            except WorkspaceError as error:
-                if error is not busy or time.monotonic() > until:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
+    with _here, lock.waited(workspace.activity.with_suffix(".lock"), busy, _PATIENCE_SECONDS):
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 20
+_TAIL = 1 << 12
 
 
 @contextmanager
@@ -38,6 +40,39 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_lines(path: Path, lines: bytes, *, mode: int = 0o666, flushed: bool = True) -> None:
+    """Add whole lines to a file, all or none; `flushed`, they are on the disk before it returns.
+
+    Half a line, which a writer that was killed may have left at the end, is cut off first. A new
+    file gets `mode`.
+
+    Raises:
+        OSError: the disk is full or refuses; the lines before are as they were.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, mode)
+    try:
+        end = _end_of_lines(descriptor)
+        os.ftruncate(descriptor, end)
+        if os.pwrite(descriptor, lines, end) != len(lines):
+            os.ftruncate(descriptor, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if flushed:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _end_of_lines(descriptor: int) -> int:
+    """Where the last whole line ends; 0 if there is none."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - _TAIL)
+        if (found := os.pread(descriptor, end - start, start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def sha256_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from medxfer.errors import MedxferError
@@ -45,6 +45,22 @@ def held(path: Path, busy: MedxferError) -> Iterator[None]:
     finally:
         _held.discard(path)
         os.close(descriptor)
+
+
+@contextmanager
+def waited(path: Path, busy: MedxferError, seconds: float) -> Iterator[None]:
+    """As `held`, but waits its turn for so many seconds before it raises `busy`."""
+    until = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(held(path, busy))
+                break
+            except MedxferError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+        yield
 
 
 def is_held(path: Path) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -16,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from medxfer import lock
 from medxfer.errors import RunError
+from medxfer.files import append_lines
 
-_TRIES = 20
-"""A lock is asked for as often, each time for a good third of a second."""
-_PAUSE_SECONDS = 0.05
+_PATIENCE_SECONDS = 9.0
 _here = Lock()
 """Record locks keep processes apart, not the threads of one."""
 
@@ -144,15 +141,7 @@ def alone(path: Path) -> Iterator[None]:
     busy = RunError(
         f"{path.parent.name} is being decided about by another process.", "Try again in a moment."
     )
-    with _here, ExitStack() as stack:
-        for attempt in range(_TRIES):
-            try:
-                stack.enter_context(lock.held(path.with_suffix(".lock"), busy))
-                break
-            except RunError:
-                if attempt == _TRIES - 1:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
+    with _here, lock.waited(path.with_suffix(".lock"), busy, _PATIENCE_SECONDS):
         yield
 
 
@@ -166,17 +155,7 @@ def append(path: Path, *lines: Line) -> None:
     """
     written = "".join(line.model_dump_json() + "\n" for line in lines).encode()
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            with os.fdopen(os.dup(descriptor), "rb") as file:
-                end = file.read().rfind(b"\n") + 1
-            os.ftruncate(descriptor, end)
-            if os.pwrite(descriptor, written, end) != len(written):
-                os.ftruncate(descriptor, end)
-                raise OSError("no space left")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_lines(path, written, mode=0o644)
     except OSError as error:
         raise RunError(
             f"The decision about {path.parent.name} could not be written down and was not made: "

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from io import FileIO
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from medxfer.errors import RunError
 from medxfer.events import Event, parse
+from medxfer.files import append_lines
 
 _PROGRESS = b'"kind":"progress"'
 """Of such a line alone: in a text the quotation marks would be escaped."""
@@ -24,13 +22,7 @@ def append(path: Path, event: Event) -> None:
     Raises:
         OSError: the disk is full or refuses; the file is as it was.
     """
-    line = (event.model_dump_json() + "\n").encode()
-    with path.open("ab+", buffering=0) as file:
-        _cut_half_a_line(file)
-        size = file.seek(0, os.SEEK_END)
-        if file.write(line) != len(line):
-            file.truncate(size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    append_lines(path, (event.model_dump_json() + "\n").encode(), flushed=False)
 
 
 def read(path: Path, offset: int = 0, *, progress: bool = True) -> tuple[list[Event], int]:
@@ -66,13 +58,3 @@ def read(path: Path, offset: int = 0, *, progress: bool = True) -> tuple[list[Ev
             "written by a newer version of medxfer.",
             "Its model and predictions may still be used; train again to have the whole run.",
         ) from error
-
-
-def _cut_half_a_line(file: FileIO) -> None:
-    size = file.seek(0, os.SEEK_END)
-    if not size:
-        return
-    file.seek(size - 1)
-    if file.read(1) != b"\n":
-        file.seek(0)
-        file.truncate(file.readall().rfind(b"\n") + 1)
