@@ -13,7 +13,6 @@ import medxfer
 from medxfer.cli.output import Counter, Session, command, say
 from medxfer.data.library import clear_abandoned, ensure_demo
 from medxfer.errors import DataError, WorkspaceError
-from medxfer.executors.local import wake
 from medxfer.paths import HOME_VARIABLE
 
 TOLD = "--i-know-it-is-open"
@@ -38,7 +37,6 @@ def app(session: Session, port: int, address: str, told: bool) -> int:
         ensure_demo(session.workspace, Counter("Drawing the demo data set, patients"))
     except DataError as error:
         say(f"Warning: the demo data set cannot be used. {error}")
-    wake(session.workspace)  # for runs that were waiting, or under way, when the computer went off
     shown = f"[{address}]" if ":" in address else address
     say(f"medxfer: http://{shown}:{port}  (Ctrl-C ends the app; runs go on)")
     # a module of its own process: the command line itself never imports streamlit
