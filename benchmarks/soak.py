@@ -80,11 +80,12 @@ def main() -> None:
     mine = psutil.Process()
     with tempfile.TemporaryDirectory() as folder:
         workspace = prepared(options.workspace or Path(folder))
+        own = frozenset(mine.children(recursive=True))  # decoders that drew the demo data set
         with serving(workspace) as (address, server):
             end = time.monotonic() + 60 * options.minutes
             asyncio.run(_soak(soaked, workspace, address, server, end))
             until(lambda: all(line.state.ended for line in list_runs(workspace)))
-        soaked.left = left_behind(workspace, mine, options.patience)
+        soaked.left = left_behind(workspace, mine, options.patience, own)
     lines = _table(soaked)
     if options.json:
         options.json.write_text(json.dumps(asdict(soaked), indent=1) + "\n")
@@ -180,10 +181,18 @@ async def _show(visitor: Visitor, address: str, run: str, scan: Path) -> None:
     await upload(visitor, address, scan)
 
 
-def left_behind(workspace: Workspace, parent: psutil.Process, patience: float = 0) -> list[str]:
-    """What should not be there once everything has ended, in words; processes may take a while."""
+def left_behind(
+    workspace: Workspace,
+    parent: psutil.Process,
+    patience: float = 0,
+    own: frozenset[psutil.Process] = frozenset(),
+) -> list[str]:
+    """What should not be there once everything has ended, in words; processes may take a while.
+
+    `own` are children that the parent had before anything was measured.
+    """
     end = time.monotonic() + patience
-    while (living := _living(workspace, parent)) and time.monotonic() < end:
+    while (living := _living(workspace, parent, own)) and time.monotonic() < end:
         time.sleep(1)
     found = [f"process {process.pid} still lives" for process in living]
     found += [
@@ -195,9 +204,10 @@ def left_behind(workspace: Workspace, parent: psutil.Process, patience: float = 
     return found
 
 
-def _living(workspace: Workspace, parent: psutil.Process) -> list[psutil.Process]:
-    children = {process.pid: process for process in parent.children(recursive=True)}
-    return list((children | {process.pid: process for process in _workers(workspace)}).values())
+def _living(
+    workspace: Workspace, parent: psutil.Process, own: frozenset[psutil.Process]
+) -> list[psutil.Process]:
+    return list(({*parent.children(recursive=True)} - own) | {*_workers(workspace)})
 
 
 def _workers(workspace: Workspace) -> list[psutil.Process]:
